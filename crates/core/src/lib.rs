@@ -1,1 +1,5 @@
-//! placeholder
+//! What a request, a model, a provider, a prompt and the settings are; nothing in flight.
+
+pub mod api_type;
+pub mod operation;
+pub mod secret;

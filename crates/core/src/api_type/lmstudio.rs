@@ -1,0 +1,23 @@
+//! LM Studio's server: OpenAI's paths and its own under `api/v0`.
+
+use super::{ApiType, Registration, openai_path};
+use crate::operation::Operation;
+
+struct LmStudio;
+
+inventory::submit! { Registration(&LmStudio) }
+
+impl ApiType for LmStudio {
+    fn name(&self) -> &'static str {
+        "lmstudio"
+    }
+
+    fn path(&self, operation: Operation) -> Option<&'static str> {
+        match operation {
+            Operation::LmStudioChat => Some("api/v0/chat/completions"),
+            Operation::LmStudioCompletions => Some("api/v0/completions"),
+            Operation::LmStudioEmbeddings => Some("api/v0/embeddings"),
+            other => openai_path(other),
+        }
+    }
+}
