@@ -1,5 +1,6 @@
 //! What a request, a model, a provider, a prompt and the settings are; nothing in flight.
 
 pub mod api_type;
+pub mod json;
 pub mod operation;
 pub mod secret;

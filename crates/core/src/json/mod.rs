@@ -1,0 +1,9 @@
+//! JSON bodies read without building a tree: check, peek at a few fields, replace one.
+
+mod peek;
+mod scan;
+mod splice;
+
+pub use peek::{Member, Peek, PeekError};
+pub use scan::{Fault, MAX_DEPTH};
+pub use splice::{Pieces, with_model};

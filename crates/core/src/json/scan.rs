@@ -1,0 +1,262 @@
+//! A validating pass over JSON text (RFC 8259) that allocates nothing and never recurses.
+
+use std::ops::Range;
+
+/// How deep arrays and objects may nest.
+pub const MAX_DEPTH: usize = 512;
+
+/// Why a text is not the JSON it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {offset}")]
+pub struct Fault {
+    /// What was found, or missing.
+    pub what: &'static str,
+    /// Where, in bytes from the start of the body.
+    pub offset: usize,
+}
+
+type Scan<T> = Result<T, Fault>;
+
+/// A cursor over JSON text. Strings, the bulk of an LLM request, are passed eight bytes at a time.
+pub(super) struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+    non_ascii: bool,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, non_ascii: false }
+    }
+
+    pub(super) fn fault<T>(&self, what: &'static str) -> Scan<T> {
+        Err(Fault { what, offset: self.at })
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next significant byte, not consumed.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        while let Some(&byte) = self.text.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    pub(super) fn eat(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// After the last value: nothing but white space, and valid UTF-8 throughout.
+    pub(super) fn end(&mut self) -> Scan<()> {
+        if self.peek().is_some() {
+            return self.fault("unexpected text after the JSON value");
+        }
+        if self.non_ascii
+            && let Err(error) = std::str::from_utf8(self.text)
+        {
+            return Err(Fault { what: "invalid UTF-8", offset: error.valid_up_to() });
+        }
+        Ok(())
+    }
+
+    /// A string with its quotes; the range excludes them. `escaped` tells whether it holds a backslash.
+    pub(super) fn string(&mut self) -> Scan<(Range<usize>, bool)> {
+        if !self.eat(b'"') {
+            return self.fault("expected a string");
+        }
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.plain_run();
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok((start..self.at - 1, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return self.fault("control character in a string (escape it)"),
+                None => return self.fault("unterminated string"),
+            }
+        }
+    }
+
+    /// Passes everything up to a quote, a backslash, a control character or the end.
+    fn plain_run(&mut self) {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        while let Some(chunk) = self.text.get(self.at..self.at + 8) {
+            let word = u64::from_le_bytes(chunk.try_into().expect("the slice has eight bytes"));
+            let quote = word ^ (ONES * u64::from(b'"'));
+            let slash = word ^ (ONES * u64::from(b'\\'));
+            // The lowest set high bit marks the first byte that is below 0x20, a quote or a backslash.
+            let stop = ((word.wrapping_sub(ONES * 0x20) & !word)
+                | (quote.wrapping_sub(ONES) & !quote)
+                | (slash.wrapping_sub(ONES) & !slash))
+                & HIGHS;
+            if stop != 0 {
+                let passed = stop.trailing_zeros() as usize / 8;
+                self.non_ascii |= word & HIGHS & !(u64::MAX << (passed * 8)) != 0;
+                self.at += passed;
+                return;
+            }
+            self.non_ascii |= word & HIGHS != 0;
+            self.at += 8;
+        }
+        while let Some(&byte) = self.text.get(self.at) {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+                return;
+            }
+            self.non_ascii |= byte >= 0x80;
+            self.at += 1;
+        }
+    }
+
+    fn escape(&mut self) -> Scan<()> {
+        let hex = |byte: &u8| byte.is_ascii_hexdigit();
+        match self.text.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') if self.text.get(self.at + 2..self.at + 6).is_some_and(|h| h.iter().all(hex)) => self.at += 6,
+            _ => return self.fault("invalid escape in a string"),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Scan<()> {
+        self.at += usize::from(self.text[self.at] == b'-');
+        let integer = self.at;
+        let digits = self.digits()?;
+        if digits > 1 && self.text[integer] == b'0' {
+            self.at = integer;
+            return self.fault("number with a leading zero");
+        }
+        if self.text.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.text.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.text.get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Scan<usize> {
+        let start = self.at;
+        while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        if self.at == start { self.fault("invalid number") } else { Ok(self.at - start) }
+    }
+
+    fn word(&mut self, word: &'static str) -> Scan<()> {
+        if self.text[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        self.fault("invalid literal (true, false and null are written in lower case)")
+    }
+
+    /// A string, number or literal; `first` is the byte under the cursor.
+    fn scalar(&mut self, first: u8) -> Scan<()> {
+        match first {
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.fault("expected a JSON value"),
+        }
+    }
+
+    /// Passes one whole value.
+    pub(super) fn value(&mut self) -> Scan<()> {
+        let mut open = Nesting::default();
+        loop {
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    if self.eat(bracket + 2) {
+                        // An empty one is complete at once: `}` and `]` are two after `{` and `[`.
+                    } else {
+                        if !open.push(bracket == b'{') {
+                            return self.fault("nested too deep");
+                        }
+                        self.key_if(bracket == b'{')?;
+                        continue;
+                    }
+                }
+                Some(byte) => self.scalar(byte)?,
+                None => return self.fault("unexpected end of the JSON text"),
+            }
+            if !self.close(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a value: closes what ends here. `true` when another value follows.
+    fn close(&mut self, open: &mut Nesting) -> Scan<bool> {
+        while let Some(object) = open.top() {
+            if self.eat(b',') {
+                self.key_if(object)?;
+                return Ok(true);
+            }
+            if !self.eat(if object { b'}' } else { b']' }) {
+                return self.fault(if object { "expected ',' or '}'" } else { "expected ',' or ']'" });
+            }
+            open.pop();
+        }
+        Ok(false)
+    }
+
+    fn key_if(&mut self, object: bool) -> Scan<()> {
+        if object {
+            self.string()?;
+            if !self.eat(b':') {
+                return self.fault("expected ':'");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which brackets are open, one bit each: set for an object.
+#[derive(Default)]
+struct Nesting {
+    bits: [u64; MAX_DEPTH / 64],
+    depth: usize,
+}
+
+impl Nesting {
+    fn push(&mut self, object: bool) -> bool {
+        // One level is the object that the caller walks itself.
+        if self.depth + 1 >= MAX_DEPTH {
+            return false;
+        }
+        let (word, bit) = (self.depth / 64, self.depth % 64);
+        self.bits[word] = self.bits[word] & !(1 << bit) | u64::from(object) << bit;
+        self.depth += 1;
+        true
+    }
+
+    fn top(&self) -> Option<bool> {
+        let last = self.depth.checked_sub(1)?;
+        Some(self.bits[last / 64] >> (last % 64) & 1 == 1)
+    }
+
+    fn pop(&mut self) {
+        self.depth -= 1;
+    }
+}
