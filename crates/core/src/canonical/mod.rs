@@ -1,0 +1,1 @@
+//! The one form that every request, answer and stream takes between two dialects.

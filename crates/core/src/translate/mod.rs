@@ -1,0 +1,1 @@
+//! Carries a request from one dialect to another, and its answer back.
