@@ -6,5 +6,7 @@ pub mod codec;
 pub mod dialect;
 pub mod json;
 pub mod operation;
+pub mod problem;
 pub mod secret;
+pub mod settings;
 pub mod translate;

@@ -1,0 +1,85 @@
+//! Settings of what an operator sees: logs and metrics.
+
+use std::path::PathBuf;
+
+use super::reader::Reader;
+
+/// How much is logged, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Failures of the router itself.
+    Error,
+    /// Also what an operator should look into.
+    Warn,
+    /// Also one line a request.
+    Info,
+    /// Also choices and attempts.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For reading.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `log_level`, or at least debug when `in_debug` is set.
+    pub level: LogLevel,
+    /// `log_format`.
+    pub format: LogFormat,
+    /// `log_filename`: written beside standard error; `None` writes no file.
+    pub file: Option<PathBuf>,
+}
+
+impl Log {
+    pub(super) fn read(r: &mut Reader<'_>) -> Self {
+        let level = r.choice("log_level", ("INFO", LogLevel::Info), &LEVELS);
+        let debug = r.boolean("in_debug", false);
+        Self {
+            level: if debug { level.max(LogLevel::Debug) } else { level },
+            format: r.choice(
+                "log_format",
+                ("text", LogFormat::Text),
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            ),
+            file: r.optional("log_filename", "llm-router.log").map(PathBuf::from),
+        }
+    }
+}
+
+/// Python's level names and two of our own. `NOTSET` leaves the default there, and so here.
+const LEVELS: [(&str, LogLevel); 10] = [
+    ("CRITICAL", LogLevel::Error),
+    ("FATAL", LogLevel::Error),
+    ("ERROR", LogLevel::Error),
+    ("WARNING", LogLevel::Warn),
+    ("WARN", LogLevel::Warn),
+    ("INFO", LogLevel::Info),
+    ("DEBUG", LogLevel::Debug),
+    ("NOTSET", LogLevel::Info),
+    ("TRACE", LogLevel::Trace),
+    ("OFF", LogLevel::Off),
+];
+
+/// Metrics.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// `use_prometheus`: whether `GET /metrics` is served.
+    pub enabled: bool,
+}
+
+impl Metrics {
+    pub(super) fn read(r: &mut Reader<'_>) -> Self {
+        Self { enabled: r.boolean("use_prometheus", false) }
+    }
+}

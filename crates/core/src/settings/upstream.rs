@@ -1,0 +1,52 @@
+//! Settings of the way to the providers.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use super::reader::Reader;
+
+/// How long each phase of a call to a provider may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `connect_timeout`: name look-up, TCP and TLS.
+    pub connect: Duration,
+    /// `response_header_timeout`: from the request sent to the head of the answer.
+    pub response_header: Duration,
+    /// `idle_timeout`: between two pieces of the answer.
+    pub idle: Duration,
+    /// `timeout`: the whole request with all its attempts; `None` is no limit.
+    pub total: Option<Duration>,
+}
+
+/// How providers are reached.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// The limits that hold where a model or provider sets none of its own.
+    pub timeouts: Timeouts,
+    /// `ca_file`: PEM file of certificate authorities trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `pool_size`: idle connections kept per provider and worker.
+    pub pool_size: NonZeroUsize,
+    /// `pool_idle_timeout`: how long an idle connection to a provider is kept.
+    pub pool_idle_timeout: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const SOON: Duration = Duration::from_millis(1);
+
+impl Upstream {
+    pub(super) fn read(r: &mut Reader<'_>) -> Self {
+        // The one number of the Python version: connecting, first byte and silence between bytes alike.
+        let external = r.time("external_timeout", Duration::from_secs(300), SOON..=DAY);
+        Self {
+            timeouts: Timeouts {
+                connect: r.time("connect_timeout", Duration::from_secs(10), SOON..=DAY),
+                response_header: r.time_or("response_header_timeout", external, SOON..=DAY),
+                idle: r.time_or("idle_timeout", external, SOON..=DAY),
+                total: r.limit("timeout", DAY),
+            },
+            ca_file: r.optional("ca_file", "").map(PathBuf::from),
+            pool_size: r.count("pool_size", 256, 100_000),
+            pool_idle_timeout: r.time("pool_idle_timeout", Duration::from_secs(60), SOON..=DAY),
+        }
+    }
+}
