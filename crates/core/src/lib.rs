@@ -2,6 +2,7 @@
 
 pub mod api_type;
 pub mod canonical;
+pub mod catalogue;
 pub mod codec;
 pub mod dialect;
 pub mod json;
