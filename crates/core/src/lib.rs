@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod json;
 pub mod operation;
 pub mod problem;
+pub mod prompts;
 pub mod secret;
 pub mod settings;
 pub mod translate;
