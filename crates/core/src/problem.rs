@@ -113,12 +113,14 @@ impl Findings {
 }
 
 /// The nearest of some words, however far it is; `None` only when there are none or the word is absurdly long.
-pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     ranked(word, words).map(|(_, word)| word)
 }
 
 /// The nearest of some words when it is close enough to be what was meant.
-pub(crate) fn similar<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn similar<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, close) = ranked(word, words)?;
     (distance <= 1 + close.len() / 4).then_some(close)
 }
