@@ -1,0 +1,48 @@
+//! The benchmark of llm-router: a load client that checks every answer, reads what the gateway's processes
+//! used, and puts other gateways beside it; and an imitated provider for all of them to forward to.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use clap::Parser;
+//!
+//! #[derive(Parser)]
+//! struct Cli {
+//!     #[command(flatten)]
+//!     bench: llm_router_bench::Args,
+//! }
+//! llm_router_bench::run(&Cli::parse().bench, &mut std::io::stdout())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod args;
+mod connection;
+mod error;
+mod fault;
+mod frames;
+mod idle;
+mod load;
+mod measure;
+mod process;
+mod provider;
+mod report;
+mod run;
+mod script;
+mod streams;
+mod suite;
+mod tally;
+mod target;
+mod watch;
+mod wire;
+mod work;
+
+pub use args::{
+    Args, ClosedArgs, Command, Common, IdleArgs, LimitArgs, OpenArgs, ProviderArgs, SizeArgs, StreamsArgs, SuiteArgs,
+};
+pub use error::Error;
+pub use measure::Measure;
+pub use provider::Provider;
+pub use report::{Figure, Outcome, Report, Row};
+pub use run::run;
+pub use target::Target;
+pub use work::{Limit, Sizes, Work};

@@ -1,0 +1,179 @@
+//! The imitated provider: ready-made answers and streams over plain sockets, cheap enough not to be what is measured.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::error::Error;
+use crate::script::{Wish, answer_body, frame_chunk, set_frame_number};
+use crate::wire::{Message, Side};
+
+/// Tells how many streams are open, as a plain number.
+pub(crate) const OPEN_PATH: &str = "/bench/open";
+/// Request bodies above this end the connection, in bytes.
+const BODY_LIMIT: usize = 64 * 1024 * 1024;
+/// Answers are not made larger than this, in bytes.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// Sizes of answers kept ready.
+const KEPT_ANSWERS: usize = 16;
+/// Frames of a stream at most: their numbers have six digits.
+const CHUNK_LIMIT: u32 = 999_999;
+const STREAM_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+const STREAM_END: &[u8] = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+
+/// A provider that listens.
+#[derive(Debug)]
+pub struct Provider {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    open: AtomicU64,
+    answers: Mutex<HashMap<usize, Arc<[u8]>>>,
+}
+
+/// Counts a stream for as long as it lives.
+struct OpenStream<'a>(&'a AtomicU64);
+
+impl Provider {
+    /// Listens on `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind(address: SocketAddr) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).await.map_err(Error::io("cannot listen"))?;
+        Ok(Self { listener, shared: Arc::default() })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket has no address any more.
+    pub fn address(&self) -> Result<SocketAddr, Error> {
+        self.listener.local_addr().map_err(Error::io("the listener has no address"))
+    }
+
+    /// Serves until the future is dropped.
+    pub async fn serve(self) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(converse(stream, Arc::clone(&self.shared)));
+                }
+                // Out of file descriptors: some will come back.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+}
+
+/// Answers requests on one connection until it ends.
+async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut message = Message::new(Side::Requests);
+    let mut buffer = vec![0; 16 * 1024];
+    let mut body = Vec::new();
+    let mut pending = 0..0;
+    loop {
+        message.begin();
+        body.clear();
+        while !message.is_done() {
+            if pending.is_empty() {
+                pending = 0..stream.read(&mut buffer).await?;
+                if pending.is_empty() {
+                    return Ok(());
+                }
+            }
+            let taken = message.feed(&buffer[pending.clone()], &mut |piece| body.extend_from_slice(piece));
+            pending.start += taken.map_err(|_| io::ErrorKind::InvalidData)?;
+            if body.len() > BODY_LIMIT {
+                return Ok(());
+            }
+        }
+        let line = message.first_line();
+        if line.starts_with(b"POST ") {
+            match Wish::find(&body) {
+                Wish::Whole { bytes } => stream.write_all(&shared.answer(bytes)).await?,
+                Wish::Stream { chunks, pause } => send_frames(&mut stream, &shared, chunks, pause).await?,
+            }
+        } else if line.starts_with(format!("GET {OPEN_PATH} ").as_bytes()) {
+            let count = shared.open.load(Ordering::Relaxed).to_string();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{count}", count.len());
+            stream.write_all(answer.as_bytes()).await?;
+        } else {
+            stream.write_all(NOT_FOUND).await?;
+        }
+        if message.closes() {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends each frame in a write of its own, at its time.
+async fn send_frames(stream: &mut TcpStream, shared: &Shared, chunks: u32, pause: Duration) -> io::Result<()> {
+    let _open = OpenStream::new(&shared.open);
+    let mut chunk = frame_chunk();
+    let mut start = STREAM_HEAD.to_vec();
+    start.extend_from_slice(&chunk);
+    let mut due = Instant::now();
+    stream.write_all(&start).await?;
+    for number in 1..chunks.min(CHUNK_LIMIT) {
+        set_frame_number(&mut chunk, number);
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            due += pause;
+            tokio::select! {
+                () = sleep_until(due) => {}
+                // Nothing is to be said now: what comes is the end of the connection.
+                _ = stream.read_u8() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+        stream.write_all(&chunk).await?;
+    }
+    stream.write_all(STREAM_END).await
+}
+
+impl Shared {
+    /// A whole answer with its head, made once for each size.
+    fn answer(&self, bytes: usize) -> Arc<[u8]> {
+        let bytes = bytes.min(ANSWER_LIMIT);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = answers.get(&bytes) {
+            return Arc::clone(answer);
+        }
+        let body = answer_body(bytes);
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let answer: Arc<[u8]> = [head.as_bytes(), &body].concat().into();
+        if answers.len() >= KEPT_ANSWERS {
+            answers.clear();
+        }
+        answers.insert(bytes, Arc::clone(&answer));
+        answer
+    }
+}
+
+impl<'a> OpenStream<'a> {
+    fn new(open: &'a AtomicU64) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for OpenStream<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
