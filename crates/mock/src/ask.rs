@@ -64,19 +64,14 @@ pub(crate) struct Ask {
 /// # Errors
 /// The message for the client when a field that must be there is not, or has the wrong type.
 pub(crate) fn read(surface: Surface, body: &[u8]) -> Result<Ask, String> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| format!("could not parse the JSON body: {error}"))?;
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| format!("could not parse the JSON body: {error}"))?;
     if !value.is_object() {
         return Err("the body must be a JSON object".to_owned());
     }
-    let mut ask = Ask {
-        n: 1,
-        ..Ask::default()
-    };
+    let mut ask = Ask { n: 1, ..Ask::default() };
     let model = value["model"].as_str().or_else(|| value["name"].as_str());
-    ask.model = model
-        .ok_or("you must provide a model parameter")?
-        .to_owned();
+    ask.model = model.ok_or("you must provide a model parameter")?.to_owned();
     match surface {
         Surface::Chat | Surface::LmChat => openai::chat(&mut ask, &value)?,
         Surface::Completions | Surface::LmCompletions => openai::completion(&mut ask, &value)?,
@@ -121,19 +116,13 @@ impl Ask {
     fn offer(&mut self, name: Option<&str>, schema: &Value) -> Result<(), String> {
         let name = name.ok_or("a tool needs a name")?.to_owned();
         self.prompt_tokens += 8 + schema.as_object().map_or(0, |schema| schema.len() * 4);
-        self.tools.push(Tool {
-            name,
-            schema: schema.clone(),
-        });
+        self.tools.push(Tool { name, schema: schema.clone() });
         Ok(())
     }
 }
 
 fn array<'v>(value: &'v Value, name: &str) -> Result<&'v [Value], String> {
-    value[name]
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| format!("`{name}` must be an array"))
+    value[name].as_array().map(Vec::as_slice).ok_or_else(|| format!("`{name}` must be an array"))
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -143,13 +132,9 @@ fn texts(value: &Value) -> Vec<String> {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
             vec![value.to_string()]
         }
-        Value::Array(items) => items
-            .iter()
-            .map(|item| {
-                item.as_str()
-                    .map_or_else(|| item.to_string(), str::to_owned)
-            })
-            .collect(),
+        Value::Array(items) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
+        }
         other => vec![other.to_string()],
     }
 }

@@ -42,9 +42,7 @@ impl Connection {
             return std::future::pending().await;
         };
         loop {
-            let quiet = tokio::time::timeout(bound, self.changed.notified())
-                .await
-                .is_err();
+            let quiet = tokio::time::timeout(bound, self.changed.notified()).await.is_err();
             if quiet && self.active.load(Ordering::Relaxed) == 0 {
                 return;
             }

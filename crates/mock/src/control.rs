@@ -18,13 +18,10 @@ use crate::{
 pub(crate) fn answer(parts: &Parts, body: &Bytes, shared: &Arc<Shared>) -> Result<Frames, String> {
     match (&parts.method, parts.uri.path()) {
         (&Method::GET, "/mock/stats") => Ok(Frames::json(&stats(&shared.meter.stats()))),
-        (&Method::GET, "/mock/log") => Ok(Frames::json(
-            &shared.meter.log().iter().map(entry).collect(),
-        )),
-        (&Method::GET, "/mock/grammar") => Ok(Frames::whole(
-            "text/plain; charset=utf-8",
-            Bytes::from(Script::grammar()),
-        )),
+        (&Method::GET, "/mock/log") => Ok(Frames::json(&shared.meter.log().iter().map(entry).collect())),
+        (&Method::GET, "/mock/grammar") => {
+            Ok(Frames::whole("text/plain; charset=utf-8", Bytes::from(Script::grammar())))
+        }
         (&Method::POST, "/mock/script") => {
             let text = std::str::from_utf8(body).map_err(|_| "a script is UTF-8")?;
             shared.set_script(Script::parse(text).map_err(|error| error.to_string())?);
@@ -34,9 +31,7 @@ pub(crate) fn answer(parts: &Parts, body: &Bytes, shared: &Arc<Shared>) -> Resul
             shared.meter.clear();
             Ok(Frames::json(&json!({"ok": true})))
         }
-        (method, path) => Err(format!(
-            "no {method} {path}; there are GET stats, log, grammar and POST script, clear"
-        )),
+        (method, path) => Err(format!("no {method} {path}; there are GET stats, log, grammar and POST script, clear")),
     }
 }
 

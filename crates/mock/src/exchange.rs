@@ -18,21 +18,10 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn begin(
-        shared: Arc<Shared>,
-        path: &'static str,
-        seen: impl FnOnce(u64) -> Seen,
-    ) -> Self {
+    pub(crate) fn begin(shared: Arc<Shared>, path: &'static str, seen: impl FnOnce(u64) -> Seen) -> Self {
         let keep = shared.script().house.log.unwrap_or(1000);
         let number = shared.meter.began(path, keep, seen);
-        Self {
-            shared,
-            number,
-            outcome: Outcome::Open,
-            sent: 0,
-            slot: false,
-            settled: false,
-        }
+        Self { shared, number, outcome: Outcome::Open, sent: 0, slot: false, settled: false }
     }
 
     /// Takes a slot; waits for one when the house queues. `false`: turned away.
@@ -75,9 +64,7 @@ impl Exchange {
         if self.slot {
             self.shared.meter.leave();
         }
-        self.shared
-            .meter
-            .ended(self.number, self.outcome, self.sent);
+        self.shared.meter.ended(self.number, self.outcome, self.sent);
     }
 }
 

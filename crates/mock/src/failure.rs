@@ -22,26 +22,13 @@ const fn kind(
     anthropic: &'static str,
     message: &'static str,
 ) -> Kind {
-    Kind {
-        name,
-        status,
-        anthropic_status: status,
-        openai,
-        anthropic,
-        message,
-    }
+    Kind { name, status, anthropic_status: status, openai, anthropic, message }
 }
 
 const INVALID: &str = "invalid_request_error";
 
 pub(crate) const KINDS: &[Kind] = &[
-    kind(
-        "bad-request",
-        400,
-        (INVALID, None),
-        INVALID,
-        "The request is not valid.",
-    ),
+    kind("bad-request", 400, (INVALID, None), INVALID, "The request is not valid."),
     kind(
         "context",
         400,
@@ -49,41 +36,11 @@ pub(crate) const KINDS: &[Kind] = &[
         INVALID,
         "This model's maximum context length is 8192 tokens. Your messages are longer: prompt is too long.",
     ),
-    kind(
-        "auth",
-        401,
-        (INVALID, Some("invalid_api_key")),
-        "authentication_error",
-        "Incorrect API key provided.",
-    ),
-    kind(
-        "forbidden",
-        403,
-        (INVALID, None),
-        "permission_error",
-        "This key may not use this resource.",
-    ),
-    kind(
-        "not-found",
-        404,
-        (INVALID, Some("model_not_found")),
-        "not_found_error",
-        "The model does not exist.",
-    ),
-    kind(
-        "too-large",
-        413,
-        (INVALID, None),
-        "request_too_large",
-        "The request is larger than allowed.",
-    ),
-    kind(
-        "unprocessable",
-        422,
-        (INVALID, None),
-        INVALID,
-        "The request could not be processed.",
-    ),
+    kind("auth", 401, (INVALID, Some("invalid_api_key")), "authentication_error", "Incorrect API key provided."),
+    kind("forbidden", 403, (INVALID, None), "permission_error", "This key may not use this resource."),
+    kind("not-found", 404, (INVALID, Some("model_not_found")), "not_found_error", "The model does not exist."),
+    kind("too-large", 413, (INVALID, None), "request_too_large", "The request is larger than allowed."),
+    kind("unprocessable", 422, (INVALID, None), INVALID, "The request could not be processed."),
     kind(
         "rate-limit",
         429,
@@ -98,44 +55,14 @@ pub(crate) const KINDS: &[Kind] = &[
         "rate_limit_error",
         "You exceeded your current quota.",
     ),
-    kind(
-        "server",
-        500,
-        ("server_error", None),
-        "api_error",
-        "Internal server error.",
-    ),
-    kind(
-        "gateway",
-        502,
-        ("server_error", None),
-        "api_error",
-        "Bad gateway.",
-    ),
-    kind(
-        "loading",
-        503,
-        ("unavailable_error", None),
-        "overloaded_error",
-        "Loading model",
-    ),
+    kind("server", 500, ("server_error", None), "api_error", "Internal server error."),
+    kind("gateway", 502, ("server_error", None), "api_error", "Bad gateway."),
+    kind("loading", 503, ("unavailable_error", None), "overloaded_error", "Loading model"),
     Kind {
         anthropic_status: 529,
-        ..kind(
-            "overloaded",
-            503,
-            ("server_error", Some("overloaded")),
-            "overloaded_error",
-            "Overloaded",
-        )
+        ..kind("overloaded", 503, ("server_error", Some("overloaded")), "overloaded_error", "Overloaded")
     },
-    kind(
-        "timeout",
-        504,
-        ("server_error", Some("timeout")),
-        "timeout_error",
-        "The server took too long.",
-    ),
+    kind("timeout", 504, ("server_error", Some("timeout")), "timeout_error", "The server took too long."),
 ];
 
 /// The kind of this name, or the one nearest to a bare status.
@@ -144,17 +71,9 @@ pub(crate) fn kind_of(name: Option<&str>, status: Option<u16>) -> &'static Kind 
         return kind;
     }
     let status = status.unwrap_or(500);
-    let exact = KINDS
-        .iter()
-        .find(|kind| kind.status == status || kind.anthropic_status == status);
-    let nearest = if status < 500 {
-        "bad-request"
-    } else {
-        "server"
-    };
-    exact
-        .or_else(|| KINDS.iter().find(|kind| kind.name == nearest))
-        .expect("both names stand in the list")
+    let exact = KINDS.iter().find(|kind| kind.status == status || kind.anthropic_status == status);
+    let nearest = if status < 500 { "bad-request" } else { "server" };
+    exact.or_else(|| KINDS.iter().find(|kind| kind.name == nearest)).expect("both names stand in the list")
 }
 
 /// The error body of a dialect.

@@ -28,24 +28,13 @@ impl Frames {
 
     /// One document.
     pub(crate) fn whole(content_type: &'static str, bytes: Bytes) -> Self {
-        Self {
-            content_type,
-            pieces: Arc::new(vec![bytes]),
-            first_token: 0,
-            last_token: 0,
-            whole: true,
-        }
+        Self { content_type, pieces: Arc::new(vec![bytes]), first_token: 0, last_token: 0, whole: true }
     }
 
     /// Joins runs of this many pieces, so that each run is one frame and one write.
     pub(crate) fn coalesce(&mut self, burst: usize) {
         let run = burst.clamp(1, self.pieces.len().max(1));
-        self.pieces = Arc::new(
-            self.pieces
-                .chunks(run)
-                .map(|run| Bytes::from(run.concat()))
-                .collect(),
-        );
+        self.pieces = Arc::new(self.pieces.chunks(run).map(|run| Bytes::from(run.concat())).collect());
         self.first_token /= run;
         self.last_token /= run;
     }
@@ -125,11 +114,7 @@ impl Writer {
     pub(crate) fn finish(self, content_type: &'static str) -> Frames {
         let all = Bytes::from(self.buffer);
         let mut start = 0;
-        let pieces = self
-            .ends
-            .into_iter()
-            .map(|end| all.slice(std::mem::replace(&mut start, end)..end))
-            .collect();
+        let pieces = self.ends.into_iter().map(|end| all.slice(std::mem::replace(&mut start, end)..end)).collect();
         let first_token = self.first_token.unwrap_or(0);
         Frames {
             content_type,

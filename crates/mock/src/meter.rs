@@ -99,10 +99,7 @@ struct State {
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Notify::new(),
-        }
+        Self { state: Mutex::default(), changed: Notify::new() }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -117,17 +114,8 @@ impl Meter {
     pub(crate) fn clear(&self) {
         self.with(|state| {
             state.log.clear();
-            let Stats {
-                connections,
-                in_flight,
-                ..
-            } = state.stats;
-            state.stats = Stats {
-                connections,
-                in_flight,
-                max_in_flight: in_flight,
-                ..Stats::default()
-            };
+            let Stats { connections, in_flight, .. } = state.stats;
+            state.stats = Stats { connections, in_flight, max_in_flight: in_flight, ..Stats::default() };
         });
     }
 
@@ -164,12 +152,7 @@ impl Meter {
     }
 
     /// Counts a request and remembers it, forgetting the oldest beyond `keep`.
-    pub(crate) fn began(
-        &self,
-        path: &'static str,
-        keep: usize,
-        seen: impl FnOnce(u64) -> Seen,
-    ) -> u64 {
+    pub(crate) fn began(&self, path: &'static str, keep: usize, seen: impl FnOnce(u64) -> Seen) -> u64 {
         self.tell(|state| {
             let number = state.next;
             state.next += 1;
@@ -191,9 +174,7 @@ impl Meter {
             let Some(front) = state.log.front().map(|seen| seen.number) else {
                 return;
             };
-            let index = number
-                .checked_sub(front)
-                .and_then(|index| usize::try_from(index).ok());
+            let index = number.checked_sub(front).and_then(|index| usize::try_from(index).ok());
             let seen = index.and_then(|index| state.log.get_mut(index));
             if let Some(seen) = seen.filter(|seen| seen.number == number) {
                 change(seen);
@@ -204,11 +185,7 @@ impl Meter {
     pub(crate) fn body(&self, number: u64, body: &Bytes, system: Option<&str>) {
         self.note(number, |seen| {
             seen.body_len = body.len();
-            seen.body = if body.len() <= BODY_KEPT {
-                body.clone()
-            } else {
-                Bytes::copy_from_slice(&body[..BODY_KEPT])
-            };
+            seen.body = if body.len() <= BODY_KEPT { body.clone() } else { Bytes::copy_from_slice(&body[..BODY_KEPT]) };
             seen.system = system.map(str::to_owned);
         });
     }

@@ -85,11 +85,7 @@ impl Paced {
         }
         let held_back = if frames.whole {
             // At least one byte is declared, or hyper would not ask for the body.
-            faults
-                .length
-                .min(0)
-                .unsigned_abs()
-                .min(frames.pieces[0].len().saturating_sub(1) as u64)
+            faults.length.min(0).unsigned_abs().min(frames.pieces[0].len().saturating_sub(1) as u64)
         } else {
             0
         };
@@ -126,24 +122,14 @@ impl Paced {
     /// The length to declare in a header, when the script wants a wrong one.
     pub(crate) fn declared(&self, off: i64) -> Option<u64> {
         self.length().filter(|_| off != 0).map(|length| {
-            if self.plan.held_back > 0 {
-                length - self.plan.held_back
-            } else {
-                length.saturating_add_signed(off)
-            }
+            if self.plan.held_back > 0 { length - self.plan.held_back } else { length.saturating_add_signed(off) }
         })
     }
 
     /// The true length, when the answer is one document.
     fn length(&self) -> Option<u64> {
         let whole = self.frames.whole && !self.plan.endless;
-        whole.then(|| {
-            self.frames
-                .pieces
-                .iter()
-                .map(|piece| piece.len() as u64)
-                .sum()
-        })
+        whole.then(|| self.frames.pieces.iter().map(|piece| piece.len() as u64).sum())
     }
 
     /// Whether the script breaks the answer here, and what it then does.
@@ -182,19 +168,12 @@ impl Paced {
 
     /// The part of the piece in hand that goes out now.
     fn take(&mut self) -> Bytes {
-        let mut most = if self.plan.drip.is_some() {
-            1
-        } else {
-            self.rest.len()
-        };
+        let mut most = if self.plan.drip.is_some() { 1 } else { self.rest.len() };
         if let Some((_, Point::Body(n))) = self.plan.act {
             most = most.min(usize::try_from(n - self.sent).unwrap_or(usize::MAX));
         }
         if self.plan.held_back > 0 {
-            let counted = self
-                .length()
-                .unwrap_or(u64::MAX)
-                .saturating_sub(self.plan.held_back + self.sent);
+            let counted = self.length().unwrap_or(u64::MAX).saturating_sub(self.plan.held_back + self.sent);
             most = most.min(usize::try_from(counted).unwrap_or(usize::MAX));
         }
         let out = self.rest.split_to(most);
@@ -213,8 +192,7 @@ impl Paced {
             Act::Reset => Some(Spoil::Reset),
             Act::HalfClose => Some(Spoil::HalfClose),
             Act::Garbage => {
-                self.lever
-                    .after_flush(Spoil::Insert(Bytes::from_static(GARBAGE)));
+                self.lever.after_flush(Spoil::Insert(Bytes::from_static(GARBAGE)));
                 self.state = State::Flush;
                 return;
             }
@@ -234,8 +212,7 @@ impl Paced {
             self.end();
         }
         if self.plan.held_back > 0 {
-            self.lever
-                .after_flush(Spoil::Insert(std::mem::take(&mut self.rest)));
+            self.lever.after_flush(Spoil::Insert(std::mem::take(&mut self.rest)));
         }
     }
 
@@ -252,10 +229,7 @@ impl Body for Paced {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         loop {
             match this.state {
@@ -296,11 +270,7 @@ impl Body for Paced {
                 this.sleep = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
             }
             this.exchange.sent(this.sent);
-            if this
-                .length()
-                .is_some_and(|length| this.sent + this.plan.held_back >= length)
-                && !this.plan.overstated
-            {
+            if this.length().is_some_and(|length| this.sent + this.plan.held_back >= length) && !this.plan.overstated {
                 // hyper asks for no more once the declared length is out.
                 this.last_byte();
             } else if this.rest.is_empty() && !this.events.is_multiple_of(this.plan.burst as u64) {

@@ -38,9 +38,7 @@ pub(crate) struct Setting<'a> {
 
 impl Setting<'_> {
     fn created(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
     fn id(&self, prefix: &str) -> String {
@@ -52,10 +50,9 @@ impl Setting<'_> {
 pub(crate) fn answer(setting: &Setting<'_>) -> Frames {
     let ask = setting.ask;
     let mut frames = match setting.surface {
-        Surface::Embeddings
-        | Surface::LmEmbeddings
-        | Surface::OllamaEmbed
-        | Surface::OllamaEmbeddings => Frames::json(&embeddings::document(setting)),
+        Surface::Embeddings | Surface::LmEmbeddings | Surface::OllamaEmbed | Surface::OllamaEmbeddings => {
+            Frames::json(&embeddings::document(setting))
+        }
         Surface::CountTokens => Frames::json(&json!({"input_tokens": ask.prompt_tokens})),
         surface => {
             let reply = reply::compose(ask, setting.script, setting.number);
@@ -70,17 +67,13 @@ pub(crate) fn answer(setting: &Setting<'_>) -> Frames {
 
 fn generated(surface: Surface, setting: &Setting<'_>, reply: &Reply) -> Frames {
     match (surface, setting.ask.stream) {
-        (Surface::Completions | Surface::LmCompletions, false) => {
-            Frames::json(&completion::document(setting, reply))
-        }
+        (Surface::Completions | Surface::LmCompletions, false) => Frames::json(&completion::document(setting, reply)),
         (Surface::Completions | Surface::LmCompletions, true) => completion::stream(setting, reply),
         (Surface::Responses, false) => Frames::json(&responses::document(setting, reply)),
         (Surface::Responses, true) => responses::stream(setting, reply),
         (Surface::Messages, false) => Frames::json(&anthropic::document(setting, reply)),
         (Surface::Messages, true) => anthropic::stream(setting, reply),
-        (Surface::OllamaChat | Surface::OllamaGenerate, false) => {
-            Frames::json(&ollama::document(setting, reply))
-        }
+        (Surface::OllamaChat | Surface::OllamaGenerate, false) => Frames::json(&ollama::document(setting, reply)),
         (Surface::OllamaChat | Surface::OllamaGenerate, true) => ollama::stream(setting, reply),
         (_, false) => Frames::json(&chat::document(setting, reply)),
         (_, true) => chat::stream(setting, reply),
@@ -89,14 +82,10 @@ fn generated(surface: Surface, setting: &Setting<'_>, reply: &Reply) -> Frames {
 
 /// Puts in the event that is not JSON, or ends the stream with an error event.
 fn spoil_events(setting: &Setting<'_>, frames: &mut Frames) {
-    let Some((act @ (Act::BadEvent | Act::ErrorEvent), Point::Event(at))) =
-        setting.script.faults.act
-    else {
+    let Some((act @ (Act::BadEvent | Act::ErrorEvent), Point::Event(at))) = setting.script.faults.act else {
         return;
     };
-    let at = usize::try_from(at)
-        .unwrap_or(usize::MAX)
-        .min(frames.pieces.len());
+    let at = usize::try_from(at).unwrap_or(usize::MAX).min(frames.pieces.len());
     let mut writer = Writer::new(&setting.script.quirks, "");
     if act == Act::BadEvent {
         match setting.dialect {
@@ -106,16 +95,8 @@ fn spoil_events(setting: &Setting<'_>, frames: &mut Frames) {
         let piece = writer.finish("").pieces[0].clone();
         Arc::make_mut(&mut frames.pieces).insert(at, piece);
     } else {
-        let kind = failure::kind_of(
-            setting
-                .script
-                .faults
-                .failure
-                .as_ref()
-                .and_then(|f| f.kind)
-                .or(Some("overloaded")),
-            None,
-        );
+        let kind =
+            failure::kind_of(setting.script.faults.failure.as_ref().and_then(|f| f.kind).or(Some("overloaded")), None);
         let body = failure::body(setting.dialect, kind, None, setting.number);
         match (setting.dialect, setting.surface) {
             (Dialect::Ollama, _) => writer.line(&body),
@@ -145,10 +126,5 @@ fn extend(value: &mut Value, more: Value) {
 
 /// An object without its `null` members that were only placeholders.
 fn compact(pairs: Vec<(&str, Option<Value>)>) -> Value {
-    Value::Object(
-        pairs
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-            .collect::<Map<_, _>>(),
-    )
+    Value::Object(pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>())
 }

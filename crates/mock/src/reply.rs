@@ -38,11 +38,7 @@ impl Reply {
 
     /// Tokens generated, reasoning and call arguments included.
     pub(crate) fn completion_tokens(&self) -> usize {
-        let calls: usize = self
-            .calls
-            .iter()
-            .map(|call| words::count(&call.arguments.to_string()) + 4)
-            .sum();
+        let calls: usize = self.calls.iter().map(|call| words::count(&call.arguments.to_string()) + 4).sum();
         self.reasoning.len() + self.text.len() + calls
     }
 }
@@ -54,10 +50,7 @@ pub(crate) fn compose(ask: &Ask, script: &Script, number: u64) -> Reply {
     let calls = calls(ask, script, number);
     let text = text(ask, script, calls.is_empty());
     let (text, stop_sequence) = stopped(text, &ask.stops);
-    let mut tokens: Vec<String> = words::tokens(&text)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let mut tokens: Vec<String> = words::tokens(&text).into_iter().map(str::to_owned).collect();
     if let Some(wanted) = script.answer.tokens {
         if tokens.is_empty() {
             tokens.push("mock".to_owned());
@@ -72,11 +65,7 @@ pub(crate) fn compose(ask: &Ask, script: &Script, number: u64) -> Reply {
         }
         tokens.truncate(wanted);
     }
-    let mut finish = if calls.is_empty() {
-        Finish::Stop
-    } else {
-        Finish::Tools
-    };
+    let mut finish = if calls.is_empty() { Finish::Stop } else { Finish::Tools };
     if let Some(most) = ask.max_tokens.filter(|most| *most < tokens.len()) {
         tokens.truncate(most);
         finish = Finish::Length;
@@ -131,22 +120,14 @@ fn echo(ask: &Ask) -> String {
 
 /// The last word the user said, for filling strings.
 fn word(ask: &Ask) -> &str {
-    let last = ask
-        .said
-        .split_whitespace()
-        .next_back()
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+    let last = ask.said.split_whitespace().next_back().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
     last.filter(|word| !word.is_empty()).unwrap_or("mock")
 }
 
 fn calls(ask: &Ask, script: &Script, number: u64) -> Vec<Call> {
     let count = match script.answer.calls {
         Calls::Off => 0,
-        Calls::Auto
-            if ask.tools.is_empty() || ask.choice == Choice::None || !ask.results.is_empty() =>
-        {
-            0
-        }
+        Calls::Auto if ask.tools.is_empty() || ask.choice == Choice::None || !ask.results.is_empty() => 0,
         Calls::Auto if ask.serial_calls => 1,
         Calls::Auto => ask.tools.len().min(2),
         Calls::Exactly(n) => n,
@@ -155,25 +136,16 @@ fn calls(ask: &Ask, script: &Script, number: u64) -> Vec<Call> {
         Choice::Named(name) => ask.tools.iter().find(|tool| tool.name == *name),
         Choice::Auto | Choice::None => None,
     };
-    let made_up = Tool {
-        name: "mock_tool".to_owned(),
-        schema: json!({"properties": {"text": {"type": "string"}}}),
-    };
+    let made_up = Tool { name: "mock_tool".to_owned(), schema: json!({"properties": {"text": {"type": "string"}}}) };
     let count = if named.is_some() { count.min(1) } else { count };
     (0..count)
         .map(|index| {
-            let tool = named
-                .or_else(|| ask.tools.get(index % ask.tools.len().max(1)))
-                .unwrap_or(&made_up);
+            let tool = named.or_else(|| ask.tools.get(index % ask.tools.len().max(1))).unwrap_or(&made_up);
             let arguments = match shape::instance(&tool.schema, word(ask)) {
                 object @ Value::Object(_) => object,
                 _ => json!({}),
             };
-            Call {
-                id: format!("{:09}", number % 10_000_000 * 100 + index as u64),
-                name: tool.name.clone(),
-                arguments,
-            }
+            Call { id: format!("{:09}", number % 10_000_000 * 100 + index as u64), name: tool.name.clone(), arguments }
         })
         .collect()
 }
@@ -181,24 +153,12 @@ fn calls(ask: &Ask, script: &Script, number: u64) -> Vec<Call> {
 fn reasoning(ask: &Ask, script: &Script) -> Vec<String> {
     let count = script.answer.think.unwrap_or(if ask.think { 6 } else { 0 });
     let thought = ["Let", " me", " think", " about", " this", "."];
-    (0..count)
-        .map(|index| {
-            if index < 6 {
-                thought[index].to_owned()
-            } else {
-                " Hmm.".to_owned()
-            }
-        })
-        .collect()
+    (0..count).map(|index| if index < 6 { thought[index].to_owned() } else { " Hmm.".to_owned() }).collect()
 }
 
 /// Cuts the text before the first stop sequence in it.
 fn stopped(mut text: String, stops: &[String]) -> (String, Option<String>) {
-    let found = stops
-        .iter()
-        .filter(|stop| !stop.is_empty())
-        .filter_map(|stop| Some((text.find(stop)?, stop)))
-        .min();
+    let found = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| Some((text.find(stop)?, stop))).min();
     let Some((at, stop)) = found else {
         return (text, None);
     };

@@ -4,9 +4,7 @@ mod directives;
 mod plan;
 mod values;
 
-pub(crate) use plan::{
-    Accept, Act, Calls, Engine, Finish, House, Point, Quirks, Reading, SlotsFull, Timing,
-};
+pub(crate) use plan::{Accept, Act, Calls, Engine, Finish, House, Point, Quirks, Reading, SlotsFull, Timing};
 
 use directives::DIRECTIVES;
 use plan::{Answer, Faults};
@@ -114,11 +112,7 @@ impl Script {
                 name: directive.name,
                 value: value.clone(),
                 why,
-                takes: if directive.takes.is_empty() {
-                    "no value"
-                } else {
-                    directive.takes
-                },
+                takes: if directive.takes.is_empty() { "no value" } else { directive.takes },
             })?;
         }
         Ok(())

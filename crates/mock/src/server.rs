@@ -58,14 +58,8 @@ impl Shared {
     }
 
     pub(crate) fn set_script(&self, script: Script) {
-        self.counters
-            .lock()
-            .expect("no panic under this lock")
-            .clear();
-        self.rendered
-            .lock()
-            .expect("no panic under this lock")
-            .clear();
+        self.counters.lock().expect("no panic under this lock").clear();
+        self.rendered.lock().expect("no panic under this lock").clear();
         self.script.send_replace(Arc::new(script));
     }
 }
@@ -102,9 +96,7 @@ impl Mock {
 
     /// The handle of this mock.
     pub fn server(&self) -> MockServer {
-        MockServer {
-            shared: self.shared.clone(),
-        }
+        MockServer { shared: self.shared.clone() }
     }
 
     /// Serves until [`MockServer::shutdown`]. Each connection is a task of the current runtime; they are dropped when
@@ -154,11 +146,7 @@ impl MockServer {
     ///
     /// # Errors
     /// The counts as they stand when time is up.
-    pub async fn wait_for(
-        &self,
-        bound: Duration,
-        condition: impl Fn(&Stats) -> bool,
-    ) -> Result<Stats, Stats> {
+    pub async fn wait_for(&self, bound: Duration, condition: impl Fn(&Stats) -> bool) -> Result<Stats, Stats> {
         let wait = async {
             loop {
                 let changed = self.shared.meter.changed.notified();
@@ -169,9 +157,7 @@ impl MockServer {
                 changed.await;
             }
         };
-        tokio::time::timeout(bound, wait)
-            .await
-            .map_err(|_| self.stats())
+        tokio::time::timeout(bound, wait).await.map_err(|_| self.stats())
     }
 
     /// Stops accepting and drops every connection.

@@ -40,27 +40,14 @@ pub(crate) async fn answer(
     let (mut parts, body) = request.into_parts();
     let route = route::find(parts.uri.path(), &parts.headers);
     let dialect = route.map_or_else(|| route::guess(parts.uri.path()), |route| route.dialect);
-    let mark = parts
-        .headers
-        .get("x-mock")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mark = parts.headers.get("x-mock").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let seen = seen(&mut parts, connection.number);
     let key = key(&seen.headers);
-    let exchange = Exchange::begin(
-        shared.clone(),
-        route.map_or("other", |route| route.path),
-        |number| Seen { number, ..seen },
-    );
+    let exchange =
+        Exchange::begin(shared.clone(), route.map_or("other", |route| route.path), |number| Seen { number, ..seen });
     connection.begun.fetch_add(1, Ordering::Relaxed);
     let script = shared.script();
-    let mut desk = Desk {
-        exchange,
-        busy: connection.busy(),
-        connection,
-        shared,
-        script,
-        dialect,
-    };
+    let mut desk = Desk { exchange, busy: connection.busy(), connection, shared, script, dialect };
     let known = check(&parts, route, key.as_deref(), &desk.script);
     let outcome = match known {
         Ok(route) => respond(&mut desk, route, &parts, mark, body).await,
@@ -78,10 +65,7 @@ fn seen(parts: &mut Parts, connection: u64) -> Seen {
         number: 0,
         connection,
         method: parts.method.clone(),
-        target: parts
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, |target| target.as_str().to_owned()),
+        target: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
         headers: std::mem::take(&mut parts.headers),
         body: Bytes::new(),
         body_len: 0,
@@ -95,34 +79,18 @@ fn seen(parts: &mut Parts, connection: u64) -> Seen {
 }
 
 fn key(headers: &HeaderMap) -> Option<String> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let key = bearer.or_else(|| headers.get("x-api-key")?.to_str().ok());
     key.map(str::to_owned)
 }
 
-fn check(
-    parts: &Parts,
-    route: Option<Route>,
-    key: Option<&str>,
-    script: &Script,
-) -> Result<Route, Refusal> {
+fn check(parts: &Parts, route: Option<Route>, key: Option<&str>, script: &Script) -> Result<Route, Refusal> {
     let path = parts.uri.path();
     let route = route.ok_or_else(|| Refusal::new(404, format!("no such path: {path}")))?;
     if !route.allows(&parts.method) {
-        return Err(Refusal::new(
-            405,
-            format!("method {} is not allowed here", parts.method),
-        ));
+        return Err(Refusal::new(405, format!("method {} is not allowed here", parts.method)));
     }
-    if route.surface != Surface::Control
-        && script
-            .house
-            .key
-            .as_deref()
-            .is_some_and(|wanted| key != Some(wanted))
-    {
+    if route.surface != Surface::Control && script.house.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
         return Err(Refusal::named("auth", None));
     }
     Ok(route)
@@ -141,16 +109,8 @@ async fn respond(
     if route.generates() {
         let house = &desk.script.house;
         let (slots, full) = (house.slots, house.slots_full);
-        if !desk
-            .exchange
-            .take_slot(slots, full == SlotsFull::Queue)
-            .await
-        {
-            let status = if full == SlotsFull::Unavailable {
-                503
-            } else {
-                429
-            };
+        if !desk.exchange.take_slot(slots, full == SlotsFull::Queue).await {
+            let status = if full == SlotsFull::Unavailable { 503 } else { 429 };
             return Err(Refusal::new(status, "every slot is taken"));
         }
     }
@@ -160,11 +120,7 @@ async fn respond(
         return control::answer(parts, &body, &desk.shared).map_err(|why| Refusal::new(400, why));
     }
     if parts.method != Method::POST {
-        let name = parts
-            .uri
-            .path()
-            .strip_prefix(route.path)
-            .unwrap_or_default();
+        let name = parts.uri.path().strip_prefix(route.path).unwrap_or_default();
         desk.obey(false).await?;
         return desk.list(route, name);
     }
@@ -173,7 +129,8 @@ async fn respond(
 
 async fn generate(desk: &mut Desk, route: Route, body: &Bytes, marked: bool) -> Result<Frames, Refusal> {
     let key = (desk.script.answer.prerender && !marked).then(|| (route.surface, body.clone()));
-    let found = key.as_ref().and_then(|key| desk.shared.rendered.lock().expect("no panic under this lock").get(key).cloned());
+    let found =
+        key.as_ref().and_then(|key| desk.shared.rendered.lock().expect("no panic under this lock").get(key).cloned());
     if let Some(frames) = found {
         desk.shared.meter.body(desk.exchange.number, body, None);
         desk.obey(true).await?;

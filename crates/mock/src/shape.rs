@@ -26,10 +26,7 @@ impl Shaper<'_> {
         if let Some(value) = schema["enum"].get(0) {
             return value.clone();
         }
-        if let Some(target) = schema["$ref"]
-            .as_str()
-            .and_then(|path| self.root.pointer(path.strip_prefix('#')?))
-        {
+        if let Some(target) = schema["$ref"].as_str().and_then(|path| self.root.pointer(path.strip_prefix('#')?)) {
             return self.value(target, depth + 1);
         }
         for choice in ["anyOf", "oneOf", "allOf"] {
@@ -37,13 +34,9 @@ impl Shaper<'_> {
                 return self.value(first, depth + 1);
             }
         }
-        let kind = schema["type"]
-            .as_str()
-            .or_else(|| schema["type"][0].as_str());
+        let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
         match kind {
-            Some("object") | None if schema["properties"].is_object() || kind.is_some() => {
-                self.object(schema, depth)
-            }
+            Some("object") | None if schema["properties"].is_object() || kind.is_some() => self.object(schema, depth),
             Some("array") => self.array(schema, depth),
             Some("integer") => schema["minimum"].as_i64().map_or(json!(42), Value::from),
             Some("number") => schema["minimum"].as_f64().map_or(json!(42.5), Value::from),
@@ -55,18 +48,12 @@ impl Shaper<'_> {
 
     fn object(&self, schema: &Value, depth: usize) -> Value {
         let fields = schema["properties"].as_object().into_iter().flatten();
-        Value::Object(
-            fields
-                .map(|(name, field)| (name.clone(), self.value(field, depth + 1)))
-                .collect::<Map<_, _>>(),
-        )
+        Value::Object(fields.map(|(name, field)| (name.clone(), self.value(field, depth + 1))).collect::<Map<_, _>>())
     }
 
     fn array(&self, schema: &Value, depth: usize) -> Value {
         let count = schema["minItems"].as_u64().unwrap_or(1).clamp(1, 100);
-        (0..count)
-            .map(|_| self.value(&schema["items"], depth + 1))
-            .collect()
+        (0..count).map(|_| self.value(&schema["items"], depth + 1)).collect()
     }
 
     fn string(&self, schema: &Value) -> String {

@@ -53,10 +53,7 @@ impl Lever {
 
     /// Spoils the connection after `bytes` more on the wire.
     pub(crate) fn after_bytes(&self, bytes: u64, spoil: Spoil) {
-        self.arm(Plan {
-            left: Some(bytes),
-            spoil,
-        });
+        self.arm(Plan { left: Some(bytes), spoil });
     }
 
     fn arm(&self, plan: Plan) {
@@ -94,17 +91,11 @@ impl Wire {
         match spoil {
             Spoil::Cut => {
                 let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::ConnectionAborted,
-                    "cut by script",
-                )))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by script")))
             }
             Spoil::Reset => {
                 let _ = self.stream.set_zero_linger();
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::ConnectionReset,
-                    "reset by script",
-                )))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "reset by script")))
             }
             Spoil::HalfClose => {
                 let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
@@ -132,26 +123,14 @@ impl Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let Some(Plan {
-            left: Some(left),
-            spoil,
-        }) = self.lever.plan()
-        else {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(Plan { left: Some(left), spoil }) = self.lever.plan() else {
             return Pin::new(&mut self.stream).poll_write(cx, buf);
         };
         if left == 0 {
@@ -170,10 +149,7 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.lever.armed.load(Ordering::Acquire) {
-            let first = bufs
-                .iter()
-                .find(|buf| !buf.is_empty())
-                .map_or(&[][..], |buf| &**buf);
+            let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| &**buf);
             return self.poll_write(cx, first);
         }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
@@ -184,11 +160,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(Plan {
-            left: None | Some(0),
-            spoil,
-        }) = self.lever.plan()
-        {
+        if let Some(Plan { left: None | Some(0), spoil }) = self.lever.plan() {
             return self.poll_spoil(cx, spoil);
         }
         Pin::new(&mut self.stream).poll_flush(cx)

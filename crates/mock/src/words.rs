@@ -29,9 +29,7 @@ pub(crate) fn count(text: &str) -> usize {
 
 /// A number that depends on every byte of a text (FNV-1a), the same on every run.
 pub(crate) fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -40,19 +38,11 @@ mod tests {
 
     #[test]
     fn tokens_join_to_the_text() {
-        for text in [
-            "",
-            "one",
-            "You said: hi  there\n\nfriend ",
-            "zażółć gęślą jaźń 你好世界",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaa b",
-        ] {
+        for text in
+            ["", "one", "You said: hi  there\n\nfriend ", "zażółć gęślą jaźń 你好世界", "aaaaaaaaaaaaaaaaaaaaaaaaaaa b"]
+        {
             assert_eq!(tokens(text).concat(), text);
-            assert!(
-                tokens(text)
-                    .iter()
-                    .all(|token| token.chars().count() <= LONGEST)
-            );
+            assert!(tokens(text).iter().all(|token| token.chars().count() <= LONGEST));
         }
         assert_eq!(tokens("You said: hi"), ["You", " said:", " hi"]);
     }

@@ -20,24 +20,13 @@ pub(super) fn read(ask: &mut Ask, value: &Value, surface: Surface) -> Result<(),
     }
     ask.choice = match value["tool_choice"]["type"].as_str() {
         Some("none") => Choice::None,
-        Some("tool") => Choice::Named(
-            value["tool_choice"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-        ),
+        Some("tool") => Choice::Named(value["tool_choice"]["name"].as_str().unwrap_or_default().to_owned()),
         _ => Choice::Auto,
     };
     ask.serial_calls = value["tool_choice"]["disable_parallel_tool_use"] == true;
     let format = [&value["output_config"]["format"], &value["output_format"]];
-    ask.schema = format
-        .iter()
-        .find(|format| format["type"] == "json_schema")
-        .map(|format| format["schema"].clone());
-    ask.think = matches!(
-        value["thinking"]["type"].as_str(),
-        Some("enabled" | "adaptive")
-    );
+    ask.schema = format.iter().find(|format| format["type"] == "json_schema").map(|format| format["schema"].clone());
+    ask.think = matches!(value["thinking"]["type"].as_str(), Some("enabled" | "adaptive"));
     ask.max_tokens = size(&value["max_tokens"]);
     if surface == Surface::Messages && ask.max_tokens.is_none() {
         return Err("max_tokens: Field required".to_owned());
@@ -48,9 +37,7 @@ pub(super) fn read(ask: &mut Ask, value: &Value, surface: Surface) -> Result<(),
 }
 
 fn turn(ask: &mut Ask, message: &Value) -> Result<(), String> {
-    let role = message["role"]
-        .as_str()
-        .ok_or("messages: role: Field required")?;
+    let role = message["role"].as_str().ok_or("messages: role: Field required")?;
     if !matches!(role, "user" | "assistant") {
         return Err(format!("messages: unexpected role \"{role}\""));
     }
@@ -63,14 +50,8 @@ fn turn(ask: &mut Ask, message: &Value) -> Result<(), String> {
         _ => return Err("messages: content: Field required".to_owned()),
     };
     let text = text_of(&message["content"]);
-    let results: Vec<_> = blocks
-        .iter()
-        .filter(|block| block["type"] == "tool_result")
-        .collect();
-    ask.images += blocks
-        .iter()
-        .filter(|block| block["type"] == "image")
-        .count();
+    let results: Vec<_> = blocks.iter().filter(|block| block["type"] == "tool_result").collect();
+    ask.images += blocks.iter().filter(|block| block["type"] == "image").count();
     if results.is_empty() || !text.is_empty() {
         ask.turn(role, &text);
     } else {
@@ -87,10 +68,7 @@ fn turn(ask: &mut Ask, message: &Value) -> Result<(), String> {
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(blocks) => blocks
-            .iter()
-            .filter_map(|block| block["text"].as_str())
-            .collect(),
+        Value::Array(blocks) => blocks.iter().filter_map(|block| block["text"].as_str()).collect(),
         _ => String::new(),
     }
 }

@@ -20,10 +20,7 @@ pub(super) fn chat(ask: &mut Ask, value: &Value) -> Result<(), String> {
         ask.turn(role, text);
     }
     for tool in value["tools"].as_array().into_iter().flatten() {
-        ask.offer(
-            tool["function"]["name"].as_str(),
-            &tool["function"]["parameters"],
-        )?;
+        ask.offer(tool["function"]["name"].as_str(), &tool["function"]["parameters"])?;
     }
     options(ask, value);
     Ok(())
@@ -49,12 +46,7 @@ pub(super) fn embed(ask: &mut Ask, value: &Value) -> Result<(), String> {
 }
 
 pub(super) fn embeddings(ask: &mut Ask, value: &Value) -> Result<(), String> {
-    ask.inputs = vec![
-        value["prompt"]
-            .as_str()
-            .ok_or("prompt must be a string")?
-            .to_owned(),
-    ];
+    ask.inputs = vec![value["prompt"].as_str().ok_or("prompt must be a string")?.to_owned()];
     Ok(())
 }
 

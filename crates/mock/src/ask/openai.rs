@@ -12,18 +12,13 @@ pub(super) fn chat(ask: &mut Ask, value: &Value) -> Result<(), String> {
         ask.turn(role, &text);
     }
     for tool in value["tools"].as_array().into_iter().flatten() {
-        ask.offer(
-            tool["function"]["name"].as_str(),
-            &tool["function"]["parameters"],
-        )?;
+        ask.offer(tool["function"]["name"].as_str(), &tool["function"]["parameters"])?;
     }
     ask.choice = choice(&value["tool_choice"]);
     ask.serial_calls = value["parallel_tool_calls"] == false;
     format(ask, &value["response_format"]);
     ask.max_tokens = size(&value["max_completion_tokens"]).or_else(|| size(&value["max_tokens"]));
-    ask.think = value["reasoning_effort"]
-        .as_str()
-        .is_some_and(|effort| effort != "none")
+    ask.think = value["reasoning_effort"].as_str().is_some_and(|effort| effort != "none")
         || value["chat_template_kwargs"]["enable_thinking"] == true;
     ask.logprobs = value["logprobs"] == true;
     sampling(ask, value);
@@ -88,9 +83,7 @@ pub(super) fn choice(value: &Value) -> Choice {
     match value {
         Value::String(word) if word == "none" => Choice::None,
         Value::Object(_) => {
-            let name = value["function"]["name"]
-                .as_str()
-                .or_else(|| value["name"].as_str());
+            let name = value["function"]["name"].as_str().or_else(|| value["name"].as_str());
             name.map_or(Choice::Auto, |name| Choice::Named(name.to_owned()))
         }
         _ => Choice::Auto,

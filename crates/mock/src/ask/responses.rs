@@ -30,9 +30,7 @@ pub(super) fn read(ask: &mut Ask, value: &Value) -> Result<(), String> {
         _ => {}
     }
     ask.max_tokens = size(&value["max_output_tokens"]);
-    ask.think = value["reasoning"]["effort"]
-        .as_str()
-        .is_some_and(|effort| effort != "none");
+    ask.think = value["reasoning"]["effort"].as_str().is_some_and(|effort| effort != "none");
     ask.stream = value["stream"] == true;
     Ok(())
 }
@@ -44,9 +42,7 @@ fn item(ask: &mut Ask, item: &Value) -> Result<(), String> {
             ask.turn("tool", &text);
         }
         Some("message") | None => {
-            let role = item["role"]
-                .as_str()
-                .ok_or("an input message needs a role")?;
+            let role = item["role"].as_str().ok_or("an input message needs a role")?;
             let text = openai::content(ask, &item["content"])?;
             ask.turn(role, &text);
         }

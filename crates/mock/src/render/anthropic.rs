@@ -45,11 +45,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
     });
     event(&mut writer, "message_start", json!({"message": message}));
     for (index, block) in blocks(reply).into_iter().enumerate() {
-        event(
-            &mut writer,
-            "content_block_start",
-            json!({"index": index, "content_block": block.opening}),
-        );
+        event(&mut writer, "content_block_start", json!({"index": index, "content_block": block.opening}));
         if index == 0 {
             event(&mut writer, "ping", json!({}));
         }
@@ -58,27 +54,17 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
             block.delta, block.field
         );
         for piece in &block.pieces {
-            writer
-                .token()
-                .text_event(Some("content_block_delta"), &before, piece, "}}");
+            writer.token().text_event(Some("content_block_delta"), &before, piece, "}}");
         }
         if block.delta == "thinking_delta" {
             let delta = json!({"type": "signature_delta", "signature": SIGNATURE});
-            event(
-                &mut writer,
-                "content_block_delta",
-                json!({"index": index, "delta": delta}),
-            );
+            event(&mut writer, "content_block_delta", json!({"index": index, "delta": delta}));
         }
         event(&mut writer, "content_block_stop", json!({"index": index}));
     }
     let delta = json!({"stop_reason": stop_reason(reply), "stop_sequence": reply.stop_sequence});
     let usage = json!({"output_tokens": reply.completion_tokens()});
-    event(
-        &mut writer,
-        "message_delta",
-        json!({"delta": delta, "usage": usage}),
-    );
+    event(&mut writer, "message_delta", json!({"delta": delta, "usage": usage}));
     event(&mut writer, "message_stop", json!({}));
     writer.finish("text/event-stream; charset=utf-8")
 }

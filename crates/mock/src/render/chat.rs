@@ -45,26 +45,13 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
     let mut writer = Writer::new(&setting.script.quirks, ": ping\n\n");
     let n = setting.ask.n;
     for index in 0..n {
-        let content = if reply.calls.is_empty() {
-            json!("")
-        } else {
-            Value::Null
-        };
-        writer.event(
-            None,
-            &chunks.with(
-                index,
-                json!({"role": "assistant", "content": content}),
-                None,
-            ),
-        );
+        let content = if reply.calls.is_empty() { json!("") } else { Value::Null };
+        writer.event(None, &chunks.with(index, json!({"role": "assistant", "content": content}), None));
     }
     for index in 0..n {
         let field = reasoning_field(setting);
         for token in &reply.reasoning {
-            writer
-                .token()
-                .event(None, &chunks.with(index, json!({field: token}), None));
+            writer.token().event(None, &chunks.with(index, json!({field: token}), None));
         }
     }
     for token in &reply.text {
@@ -84,17 +71,9 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
         }
         writer.event(None, &last);
     }
-    if setting
-        .script
-        .quirks
-        .usage
-        .unwrap_or(setting.ask.usage_in_stream)
-    {
+    if setting.script.quirks.usage.unwrap_or(setting.ask.usage_in_stream) {
         let mut last = chunks.base.clone();
-        extend(
-            &mut last,
-            json!({"choices": [], "usage": usage(setting, reply)}),
-        );
+        extend(&mut last, json!({"choices": [], "usage": usage(setting, reply)}));
         writer.event(None, &last);
     }
     writer.raw_event("[DONE]");
@@ -129,35 +108,22 @@ impl Chunks {
         });
         let engine = engine(setting);
         if engine == Engine::Plain {
-            extend(
-                &mut base,
-                json!({"service_tier": "default", "system_fingerprint": "fp_mock"}),
-            );
+            extend(&mut base, json!({"service_tier": "default", "system_fingerprint": "fp_mock"}));
         }
         let null_usage = engine == Engine::Plain && setting.ask.usage_in_stream;
         let mut head = base.to_string();
         head.pop();
         let before = format!("{head},\"choices\":[{{\"index\":");
         // vLLM sends an empty list of tool calls beside the text once tools were offered.
-        let calls = if engine == Engine::Vllm && !setting.ask.tools.is_empty() {
-            ",\"tool_calls\":[]"
-        } else {
-            ""
-        };
+        let calls = if engine == Engine::Vllm && !setting.ask.tools.is_empty() { ",\"tool_calls\":[]" } else { "" };
         let usage = if null_usage { ",\"usage\":null" } else { "" };
         let after = format!("{calls}}},\"logprobs\":null,\"finish_reason\":null}}]{usage}}}");
-        Self {
-            base,
-            before,
-            after,
-            null_usage,
-        }
+        Self { base, before, after, null_usage }
     }
 
     fn with(&self, index: usize, delta: Value, finish: Option<&str>) -> Value {
         let mut value = self.base.clone();
-        let choice =
-            json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": finish});
+        let choice = json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": finish});
         extend(&mut value, json!({"choices": [choice]}));
         if self.null_usage {
             extend(&mut value, json!({"usage": null}));
@@ -171,23 +137,14 @@ impl Chunks {
             value["choices"][0]["logprobs"] = logprobs(setting, &[token.to_owned()]);
             writer.event(None, &value);
         } else {
-            writer.text_event(
-                None,
-                &format!("{}{index},\"delta\":{{\"content\":", self.before),
-                token,
-                &self.after,
-            );
+            writer.text_event(None, &format!("{}{index},\"delta\":{{\"content\":", self.before), token, &self.after);
         }
     }
 }
 
 fn message(setting: &Setting<'_>, reply: &Reply) -> Value {
     let text = reply.text();
-    let content = if text.is_empty() && !reply.calls.is_empty() {
-        Value::Null
-    } else {
-        Value::from(text)
-    };
+    let content = if text.is_empty() && !reply.calls.is_empty() { Value::Null } else { Value::from(text) };
     let mut message = json!({"role": "assistant", "content": content});
     let calls: Vec<Value> = reply.calls.iter().map(call).collect();
     match engine(setting) {
@@ -240,16 +197,8 @@ fn engine(setting: &Setting<'_>) -> Engine {
 
 /// vLLM writes `reasoning`; it and the others long wrote `reasoning_content`.
 fn reasoning_field(setting: &Setting<'_>) -> &'static str {
-    let old = setting
-        .script
-        .quirks
-        .reasoning_content
-        .unwrap_or(engine(setting) != Engine::Vllm);
-    if old {
-        "reasoning_content"
-    } else {
-        "reasoning"
-    }
+    let old = setting.script.quirks.reasoning_content.unwrap_or(engine(setting) != Engine::Vllm);
+    if old { "reasoning_content" } else { "reasoning" }
 }
 
 pub(super) fn usage(setting: &Setting<'_>, reply: &Reply) -> Value {

@@ -15,20 +15,13 @@ pub(super) fn document(setting: &Setting<'_>, reply: &Reply) -> Value {
     let prompts = setting.ask.inputs.len().max(1);
     let choices: Vec<Value> = (0..prompts * setting.ask.n)
         .map(|index| {
-            let prompt = setting
-                .ask
-                .inputs
-                .get(index / setting.ask.n)
-                .filter(|_| setting.ask.echo);
+            let prompt = setting.ask.inputs.get(index / setting.ask.n).filter(|_| setting.ask.echo);
             let text = prompt.cloned().unwrap_or_default() + &reply.text();
             choice(index, &text, Some(reply.finish))
         })
         .collect();
     let mut value = base(setting);
-    extend(
-        &mut value,
-        json!({"choices": choices, "usage": chat::usage(setting, reply)}),
-    );
+    extend(&mut value, json!({"choices": choices, "usage": chat::usage(setting, reply)}));
     if setting.surface == Surface::LmCompletions {
         extend(&mut value, super::listing::lm_studio_extras(reply));
     }
@@ -41,10 +34,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
     let base = base(setting);
     let chunk = |index, text: &str, finish| {
         let mut value = base.clone();
-        extend(
-            &mut value,
-            json!({"choices": [choice(index, text, finish)]}),
-        );
+        extend(&mut value, json!({"choices": [choice(index, text, finish)]}));
         value
     };
     let choices = setting.ask.inputs.len().max(1) * setting.ask.n;
@@ -56,17 +46,9 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
     for index in 0..choices {
         writer.event(None, &chunk(index, "", Some(reply.finish)));
     }
-    if setting
-        .script
-        .quirks
-        .usage
-        .unwrap_or(setting.ask.usage_in_stream)
-    {
+    if setting.script.quirks.usage.unwrap_or(setting.ask.usage_in_stream) {
         let mut value = base.clone();
-        extend(
-            &mut value,
-            json!({"choices": [], "usage": chat::usage(setting, reply)}),
-        );
+        extend(&mut value, json!({"choices": [], "usage": chat::usage(setting, reply)}));
         writer.event(None, &value);
     }
     writer.raw_event("[DONE]");

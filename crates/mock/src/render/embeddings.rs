@@ -13,11 +13,7 @@ const DIMENSIONS: usize = 8;
 pub(super) fn document(setting: &Setting<'_>) -> Value {
     let ask = setting.ask;
     let dimensions = ask.dimensions.unwrap_or(DIMENSIONS).clamp(1, 4096);
-    let vectors: Vec<Vec<f32>> = ask
-        .inputs
-        .iter()
-        .map(|text| vector(text, dimensions))
-        .collect();
+    let vectors: Vec<Vec<f32>> = ask.inputs.iter().map(|text| vector(text, dimensions)).collect();
     match setting.surface {
         Surface::OllamaEmbeddings => json!({"embedding": vectors.first()}),
         Surface::OllamaEmbed => {
@@ -29,16 +25,11 @@ pub(super) fn document(setting: &Setting<'_>) -> Value {
                 .iter()
                 .enumerate()
                 .map(|(index, vector)| {
-                    let vector = if ask.base64 {
-                        json!(base64(vector))
-                    } else {
-                        json!(vector)
-                    };
+                    let vector = if ask.base64 { json!(base64(vector)) } else { json!(vector) };
                     json!({"object": "embedding", "index": index, "embedding": vector})
                 })
                 .collect();
-            let usage =
-                json!({"prompt_tokens": ask.prompt_tokens, "total_tokens": ask.prompt_tokens});
+            let usage = json!({"prompt_tokens": ask.prompt_tokens, "total_tokens": ask.prompt_tokens});
             json!({"object": "list", "data": data, "model": ask.model, "usage": usage})
         }
     }
@@ -47,21 +38,11 @@ pub(super) fn document(setting: &Setting<'_>) -> Value {
 fn vector(text: &str, dimensions: usize) -> Vec<f32> {
     let mut random = fastrand::Rng::with_seed(words::hash(text));
     let raw: Vec<f32> = (0..dimensions).map(|_| random.f32() * 2.0 - 1.0).collect();
-    let length = raw
-        .iter()
-        .map(|x| x * x)
-        .sum::<f32>()
-        .sqrt()
-        .max(f32::MIN_POSITIVE);
+    let length = raw.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     raw.into_iter().map(|x| x / length).collect()
 }
 
 /// Little-endian 32-bit floats, as OpenAI's clients ask for by default.
 fn base64(vector: &[f32]) -> String {
-    STANDARD.encode(
-        vector
-            .iter()
-            .flat_map(|x| x.to_le_bytes())
-            .collect::<Vec<u8>>(),
-    )
+    STANDARD.encode(vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
 }

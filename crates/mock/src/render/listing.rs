@@ -33,21 +33,11 @@ pub(crate) fn model_names(script: &Script) -> Vec<&str> {
 }
 
 /// The answer of a surface that only tells. `name` is the model asked about. `None`: there is no such model.
-pub(crate) fn listing(
-    surface: Surface,
-    script: &Script,
-    name: &str,
-    stats: &Stats,
-) -> Option<Frames> {
+pub(crate) fn listing(surface: Surface, script: &Script, name: &str, stats: &Stats) -> Option<Frames> {
     let names = model_names(script);
-    let known = || {
-        names
-            .iter()
-            .any(|known| *known == name || known.strip_suffix(":latest") == Some(name))
-    };
-    let each = |entry: fn(&Script, &str) -> Value| -> Vec<Value> {
-        names.iter().map(|name| entry(script, name)).collect()
-    };
+    let known = || names.iter().any(|known| *known == name || known.strip_suffix(":latest") == Some(name));
+    let each =
+        |entry: fn(&Script, &str) -> Value| -> Vec<Value> { names.iter().map(|name| entry(script, name)).collect() };
     let value = match surface {
         Surface::Models => json!({"object": "list", "data": each(openai)}),
         Surface::Model => known().then(|| openai(script, name))?,
@@ -61,20 +51,14 @@ pub(crate) fn listing(
         Surface::OllamaShow => known().then(|| show(name))?,
         Surface::OllamaVersion => json!({"version": OLLAMA_VERSION}),
         Surface::Root => {
-            return Some(Frames::whole(
-                "text/plain; charset=utf-8",
-                Bytes::from_static(b"Ollama is running"),
-            ));
+            return Some(Frames::whole("text/plain; charset=utf-8", Bytes::from_static(b"Ollama is running")));
         }
         // vLLM answers with an empty body, llama.cpp with a word.
         Surface::Health if script.quirks.engine == Engine::Vllm => {
             return Some(Frames::whole("application/json", Bytes::new()));
         }
         Surface::Metrics => {
-            return Some(Frames::whole(
-                "text/plain; version=0.0.4; charset=utf-8",
-                metrics(names[0], stats),
-            ));
+            return Some(Frames::whole("text/plain; version=0.0.4; charset=utf-8", metrics(names[0], stats)));
         }
         _ => json!({"status": "ok"}),
     };
@@ -122,11 +106,7 @@ fn anthropic(_: &Script, name: &str) -> Value {
 }
 
 fn lm_studio(_: &Script, name: &str) -> Value {
-    let kind = if name.contains("embed") {
-        "embeddings"
-    } else {
-        "llm"
-    };
+    let kind = if name.contains("embed") { "embeddings" } else { "llm" };
     json!({"id": name, "object": "model", "type": kind, "publisher": "mock", "arch": "mock",
         "compatibility_type": "gguf", "quantization": "Q4_K_M", "state": "loaded", "max_context_length": 8192,
         "loaded_context_length": 8192})
@@ -164,16 +144,11 @@ fn digest(name: &str) -> String {
 /// The gauges routers read from vLLM.
 fn metrics(model: &str, stats: &Stats) -> Bytes {
     let mut text = String::new();
-    let gauges = [
-        ("num_requests_running", stats.in_flight as f64),
-        ("num_requests_waiting", 0.0),
-        ("kv_cache_usage_perc", 0.0),
-    ];
+    let gauges =
+        [("num_requests_running", stats.in_flight as f64), ("num_requests_waiting", 0.0), ("kv_cache_usage_perc", 0.0)];
     for (name, value) in gauges {
-        let _ = writeln!(
-            text,
-            "# TYPE vllm:{name} gauge\nvllm:{name}{{engine=\"0\",model_name=\"{model}\"}} {value:?}"
-        );
+        let _ =
+            writeln!(text, "# TYPE vllm:{name} gauge\nvllm:{name}{{engine=\"0\",model_name=\"{model}\"}} {value:?}");
     }
     Bytes::from(text)
 }

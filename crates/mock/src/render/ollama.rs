@@ -35,9 +35,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
         return writer.finish("application/x-ndjson");
     }
     for token in &reply.reasoning {
-        writer
-            .token()
-            .line(&line(setting, "", Some(Value::from(token.as_str())), None));
+        writer.token().line(&line(setting, "", Some(Value::from(token.as_str())), None));
     }
     let (before, after) = around_text(setting);
     for token in &reply.text {
@@ -45,9 +43,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
     }
     // Ollama sends each call whole, in its own line.
     for call in calls(reply) {
-        writer
-            .token()
-            .line(&line(setting, "", None, Some(json!([call]))));
+        writer.token().line(&line(setting, "", None, Some(json!([call]))));
     }
     let mut last = line(setting, "", None, None);
     extend(&mut last, ending(setting, reply));
@@ -58,13 +54,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
 fn line(setting: &Setting<'_>, text: &str, thinking: Option<Value>, calls: Option<Value>) -> Value {
     let mut value = json!({"model": setting.ask.model, "created_at": now()});
     if setting.surface == Surface::OllamaGenerate {
-        extend(
-            &mut value,
-            compact(vec![
-                ("response", Some(Value::from(text))),
-                ("thinking", thinking),
-            ]),
-        );
+        extend(&mut value, compact(vec![("response", Some(Value::from(text))), ("thinking", thinking)]));
     } else {
         let message = compact(vec![
             ("role", Some(json!("assistant"))),
@@ -80,21 +70,11 @@ fn line(setting: &Setting<'_>, text: &str, thinking: Option<Value>, calls: Optio
 
 /// What stands before and after the text of a token line, rendered once a stream.
 fn around_text(setting: &Setting<'_>) -> (String, String) {
-    let head = format!(
-        "{{\"model\":{},\"created_at\":\"{}\",",
-        json!(setting.ask.model),
-        now()
-    );
+    let head = format!("{{\"model\":{},\"created_at\":\"{}\",", json!(setting.ask.model), now());
     if setting.surface == Surface::OllamaGenerate {
-        (
-            format!("{head}\"response\":"),
-            ",\"done\":false}".to_owned(),
-        )
+        (format!("{head}\"response\":"), ",\"done\":false}".to_owned())
     } else {
-        (
-            format!("{head}\"message\":{{\"role\":\"assistant\",\"content\":"),
-            "},\"done\":false}".to_owned(),
-        )
+        (format!("{head}\"message\":{{\"role\":\"assistant\",\"content\":"), "},\"done\":false}".to_owned())
     }
 }
 

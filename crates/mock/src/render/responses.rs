@@ -23,10 +23,7 @@ pub(super) fn document(setting: &Setting<'_>, reply: &Reply) -> Value {
 
 /// A response as events, numbered from 0.
 pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
-    let mut events = Events {
-        writer: Writer::new(&setting.script.quirks, ": ping\n\n"),
-        next: 0,
-    };
+    let mut events = Events { writer: Writer::new(&setting.script.quirks, ": ping\n\n"), next: 0 };
     let mut opening = envelope(setting, true);
     opening["status"] = json!("in_progress");
     events.send("response.created", json!({"response": opening}));
@@ -38,11 +35,7 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
             _ => events.message(index, item, reply),
         }
     }
-    let ending = if reply.finish == Finish::Length {
-        "response.incomplete"
-    } else {
-        "response.completed"
-    };
+    let ending = if reply.finish == Finish::Length { "response.incomplete" } else { "response.completed" };
     events.send(ending, json!({"response": document(setting, reply)}));
     events.writer.finish("text/event-stream; charset=utf-8")
 }
@@ -65,99 +58,46 @@ impl Events {
         let part = &item["content"][0];
         let empty = json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
         let opening = json!({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []});
-        self.send(
-            "response.output_item.added",
-            json!({"output_index": index, "item": opening}),
-        );
+        self.send("response.output_item.added", json!({"output_index": index, "item": opening}));
         let place = json!({"item_id": id, "output_index": index, "content_index": 0});
-        self.at(
-            "response.content_part.added",
-            &place,
-            json!({"part": empty}),
-        );
+        self.at("response.content_part.added", &place, json!({"part": empty}));
         for token in &reply.text {
             self.writer.token();
-            self.at(
-                "response.output_text.delta",
-                &place,
-                json!({"delta": token, "logprobs": []}),
-            );
+            self.at("response.output_text.delta", &place, json!({"delta": token, "logprobs": []}));
         }
-        self.at(
-            "response.output_text.done",
-            &place,
-            json!({"text": part["text"], "logprobs": []}),
-        );
+        self.at("response.output_text.done", &place, json!({"text": part["text"], "logprobs": []}));
         self.at("response.content_part.done", &place, json!({"part": part}));
-        self.send(
-            "response.output_item.done",
-            json!({"output_index": index, "item": item}),
-        );
+        self.send("response.output_item.done", json!({"output_index": index, "item": item}));
     }
 
     fn reasoning(&mut self, index: usize, item: &Value, reply: &Reply) {
         let opening = json!({"id": item["id"], "type": "reasoning", "summary": []});
-        self.send(
-            "response.output_item.added",
-            json!({"output_index": index, "item": opening}),
-        );
+        self.send("response.output_item.added", json!({"output_index": index, "item": opening}));
         let place = json!({"item_id": item["id"], "output_index": index, "summary_index": 0});
         let part = &item["summary"][0];
-        self.at(
-            "response.reasoning_summary_part.added",
-            &place,
-            json!({"part": {"type": "summary_text", "text": ""}}),
-        );
+        self.at("response.reasoning_summary_part.added", &place, json!({"part": {"type": "summary_text", "text": ""}}));
         for token in &reply.reasoning {
             self.writer.token();
-            self.at(
-                "response.reasoning_summary_text.delta",
-                &place,
-                json!({"delta": token}),
-            );
+            self.at("response.reasoning_summary_text.delta", &place, json!({"delta": token}));
         }
-        self.at(
-            "response.reasoning_summary_text.done",
-            &place,
-            json!({"text": part["text"]}),
-        );
-        self.at(
-            "response.reasoning_summary_part.done",
-            &place,
-            json!({"part": part}),
-        );
-        self.send(
-            "response.output_item.done",
-            json!({"output_index": index, "item": item}),
-        );
+        self.at("response.reasoning_summary_text.done", &place, json!({"text": part["text"]}));
+        self.at("response.reasoning_summary_part.done", &place, json!({"part": part}));
+        self.send("response.output_item.done", json!({"output_index": index, "item": item}));
     }
 
     fn call(&mut self, index: usize, item: &Value) {
         let mut opening = item.clone();
-        extend(
-            &mut opening,
-            json!({"status": "in_progress", "arguments": ""}),
-        );
-        self.send(
-            "response.output_item.added",
-            json!({"output_index": index, "item": opening}),
-        );
+        extend(&mut opening, json!({"status": "in_progress", "arguments": ""}));
+        self.send("response.output_item.added", json!({"output_index": index, "item": opening}));
         let place = json!({"item_id": item["id"], "output_index": index});
         let arguments = item["arguments"].as_str().unwrap_or_default();
         for piece in words::tokens(arguments) {
             self.writer.token();
-            self.at(
-                "response.function_call_arguments.delta",
-                &place,
-                json!({"delta": piece}),
-            );
+            self.at("response.function_call_arguments.delta", &place, json!({"delta": piece}));
         }
         let done = json!({"name": item["name"], "arguments": arguments});
         self.at("response.function_call_arguments.done", &place, done);
-        self.send(
-            "response.output_item.done",
-            json!({"output_index": index, "item": item}),
-        );
+        self.send("response.output_item.done", json!({"output_index": index, "item": item}));
     }
 
     fn at(&mut self, name: &str, place: &Value, more: Value) {
@@ -174,17 +114,10 @@ fn items(setting: &Setting<'_>, reply: &Reply) -> Vec<Value> {
         items.push(json!({"id": setting.id("rs_"), "type": "reasoning", "summary": summary}));
     }
     if !reply.text.is_empty() || reply.calls.is_empty() {
-        let part =
-            json!({"type": "output_text", "text": reply.text(), "annotations": [], "logprobs": []});
-        let status = if reply.finish == Finish::Length {
-            "incomplete"
-        } else {
-            "completed"
-        };
-        items.push(
-            json!({"id": setting.id("msg_"), "type": "message", "status": status,
-            "role": "assistant", "content": [part]}),
-        );
+        let part = json!({"type": "output_text", "text": reply.text(), "annotations": [], "logprobs": []});
+        let status = if reply.finish == Finish::Length { "incomplete" } else { "completed" };
+        items.push(json!({"id": setting.id("msg_"), "type": "message", "status": status,
+            "role": "assistant", "content": [part]}));
     }
     items.extend(reply.calls.iter().map(call));
     items

@@ -116,11 +116,7 @@ pub(crate) struct Faults {
 impl Faults {
     /// Whether anything is to break.
     pub(crate) fn any(&self) -> bool {
-        self.failure.is_some()
-            || self.act.is_some()
-            || self.drip.is_some()
-            || self.length != 0
-            || self.endless
+        self.failure.is_some() || self.act.is_some() || self.drip.is_some() || self.length != 0 || self.endless
     }
 }
 

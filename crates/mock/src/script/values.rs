@@ -18,8 +18,7 @@ pub(super) fn split(text: &str) -> Result<Vec<(String, String)>, ScriptError> {
         while let Some(c) = chars.next_if(|c| !c.is_whitespace() && *c != ';') {
             match c {
                 '=' if name.is_none() => name = Some(std::mem::take(&mut word)),
-                '"' => quoted(&mut chars, &mut word)
-                    .ok_or_else(|| ScriptError::Quote(text.to_owned()))?,
+                '"' => quoted(&mut chars, &mut word).ok_or_else(|| ScriptError::Quote(text.to_owned()))?,
                 c => word.push(c),
             }
         }
@@ -45,9 +44,7 @@ fn quoted(chars: &mut impl Iterator<Item = char>, word: &mut String) -> Option<(
 
 /// A number with nothing around it.
 pub(super) fn number<T: FromStr>(value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| "not a whole number in range".to_owned())
+    value.parse().map_err(|_| "not a whole number in range".to_owned())
 }
 
 /// `20us`, `5ms`, `1.5s`, `2m` or `0`.
@@ -55,9 +52,7 @@ pub(super) fn time(value: &str) -> Result<Duration, String> {
     if value == "0" {
         return Ok(Duration::ZERO);
     }
-    let unit_at = value
-        .find(|c: char| c.is_ascii_alphabetic())
-        .ok_or("a time needs a unit")?;
+    let unit_at = value.find(|c: char| c.is_ascii_alphabetic()).ok_or("a time needs a unit")?;
     let (digits, unit) = value.split_at(unit_at);
     let scale = match unit {
         "us" => 1e-6,
@@ -90,11 +85,7 @@ pub(super) fn point(value: &str) -> Result<Point, String> {
 
 /// No value at all.
 pub(super) fn nothing(value: &str) -> Result<(), String> {
-    if value.is_empty() {
-        Ok(())
-    } else {
-        Err("takes no value".to_owned())
-    }
+    if value.is_empty() { Ok(()) } else { Err("takes no value".to_owned()) }
 }
 
 /// One of several words.

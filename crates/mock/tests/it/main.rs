@@ -1,4 +1,5 @@
 //! The mock over raw sockets: every answer and every fault as a client sees it, byte by byte.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
 mod anthropic;
 mod ollama;

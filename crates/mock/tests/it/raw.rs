@@ -60,22 +60,15 @@ pub(crate) async fn exchange(server: &MockServer, request: &str) -> (Vec<u8>, En
 
 /// Head and raw body.
 pub(crate) fn parts(bytes: &[u8]) -> (String, Vec<u8>) {
-    let at = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .expect("a head");
-    (
-        String::from_utf8(bytes[..at].to_vec()).unwrap(),
-        bytes[at + 4..].to_vec(),
-    )
+    let at = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+    (String::from_utf8(bytes[..at].to_vec()).unwrap(), bytes[at + 4..].to_vec())
 }
 
 /// The payload of a chunked body and whether its end was told.
 pub(crate) fn dechunk(mut body: &[u8]) -> (Vec<u8>, bool) {
     let mut payload = Vec::new();
     while let Some(at) = body.windows(2).position(|window| window == b"\r\n") {
-        let size = usize::from_str_radix(std::str::from_utf8(&body[..at]).unwrap(), 16)
-            .expect("a chunk size");
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..at]).unwrap(), 16).expect("a chunk size");
         if size == 0 {
             return (payload, true);
         }
@@ -95,11 +88,7 @@ pub(crate) async fn json(server: &MockServer, request: &str) -> (u16, Value) {
     assert_eq!(end, End::Closed);
     let (head, body) = parts(&bytes);
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (
-        status,
-        serde_json::from_slice(&body)
-            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&body))),
-    )
+    (status, serde_json::from_slice(&body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&body))))
 }
 
 /// The payload of a streamed answer that ends as it should.
@@ -115,11 +104,6 @@ pub(crate) async fn stream(server: &MockServer, request: &str) -> String {
 
 /// The `data:` lines of an event stream as JSON; `[DONE]` is left out.
 pub(crate) fn events(payload: &str) -> Vec<Value> {
-    let data = payload
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(str::trim);
-    data.filter(|data| *data != "[DONE]")
-        .map(|data| serde_json::from_str(data).unwrap())
-        .collect()
+    let data = payload.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap()).collect()
 }
