@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{ApiType, Registration, insert_secret};
+use super::{ApiType, Registration, SamplingNames, insert_secret};
 use crate::{operation::Operation, secret::Secret};
 
 /// The API version sent when the client named none (Anthropic's "Versioning" page).
@@ -32,5 +32,9 @@ impl ApiType for Anthropic {
 
     fn require(&self, headers: &mut HeaderMap) {
         headers.entry(VERSION_HEADER).or_insert(VERSION);
+    }
+
+    fn sampling(&self) -> SamplingNames {
+        SamplingNames { top_k: Some("top_k"), ..SamplingNames::default() }
     }
 }

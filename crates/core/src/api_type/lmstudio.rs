@@ -1,6 +1,6 @@
 //! LM Studio's server: OpenAI's paths and its own under `api/v0`.
 
-use super::{ApiType, Registration, openai_path};
+use super::{ApiType, Registration, SamplingNames, openai_path};
 use crate::operation::Operation;
 
 struct LmStudio;
@@ -19,5 +19,9 @@ impl ApiType for LmStudio {
             Operation::LmStudioEmbeddings => Some("api/v0/embeddings"),
             other => openai_path(other),
         }
+    }
+
+    fn sampling(&self) -> SamplingNames {
+        SamplingNames { top_k: Some("top_k"), repetition_penalty: Some("repeat_penalty"), typical_p: None }
     }
 }

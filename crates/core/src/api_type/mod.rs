@@ -32,8 +32,24 @@ pub trait ApiType: Send + Sync + 'static {
         insert_secret(headers, header::AUTHORIZATION, &format!("Bearer {}", token.expose()));
     }
 
+    /// What the server calls sampling options that OpenAI's API lacks. The default is a server without them.
+    fn sampling(&self) -> SamplingNames {
+        SamplingNames::default()
+    }
+
     /// Adds headers that servers of this type require on every request.
     fn require(&self, _headers: &mut HeaderMap) {}
+}
+
+/// The names a server has for sampling options that OpenAI's API lacks; `None` where it has no such option.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SamplingNames {
+    /// Choose among this many likeliest tokens.
+    pub top_k: Option<&'static str>,
+    /// Divide the scores of tokens already used.
+    pub repetition_penalty: Option<&'static str>,
+    /// Choose among tokens of typical information content.
+    pub typical_p: Option<&'static str>,
 }
 
 /// A provider type known to the process; made by `inventory::submit!`.

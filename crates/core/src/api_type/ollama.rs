@@ -1,6 +1,6 @@
 //! Ollama's own API.
 
-use super::{ApiType, Registration};
+use super::{ApiType, Registration, SamplingNames};
 use crate::operation::Operation;
 
 struct Ollama;
@@ -25,5 +25,9 @@ impl ApiType for Ollama {
 
     fn probe_path(&self) -> &'static str {
         "api/tags"
+    }
+
+    fn sampling(&self) -> SamplingNames {
+        SamplingNames { top_k: Some("top_k"), repetition_penalty: Some("repeat_penalty"), typical_p: Some("typical_p") }
     }
 }

@@ -1,6 +1,6 @@
 //! vLLM's OpenAI-compatible server.
 
-use super::{ApiType, Registration, openai_path};
+use super::{ApiType, Registration, SamplingNames, openai_path};
 use crate::operation::Operation;
 
 struct Vllm;
@@ -18,5 +18,9 @@ impl ApiType for Vllm {
 
     fn probe_path(&self) -> &'static str {
         "health"
+    }
+
+    fn sampling(&self) -> SamplingNames {
+        SamplingNames { top_k: Some("top_k"), repetition_penalty: Some("repetition_penalty"), typical_p: None }
     }
 }

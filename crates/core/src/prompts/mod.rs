@@ -87,6 +87,12 @@ impl Prompts {
         })
     }
 
+    /// The language of requests that name none.
+    #[must_use]
+    pub fn default_language(&self) -> &str {
+        &self.default_language
+    }
+
     /// The keys of all prompts, sorted.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.by_key.keys().map(String::as_str)
