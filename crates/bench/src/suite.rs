@@ -12,7 +12,7 @@ impl Work {
     pub(crate) fn suite(idle_streams: usize, short: bool) -> Vec<Self> {
         let limit = |seconds: f64| Limit {
             requests: u64::MAX,
-            time: Duration::from_secs_f64(if short { seconds / 2.0 } else { seconds }),
+            time: Duration::from_secs_f64(if short { seconds / 4.0 } else { seconds }),
         };
         let closed = |connections, sizes| Self::Closed { connections, sizes, limit: limit(2.0) };
         let streams = |streams, chunks, pause, seconds| Self::Streams {
