@@ -3,6 +3,10 @@
 //! A *resource* has a capacity; a *lease* is the right to have one request on it. A balancer without a store keeps
 //! its permits in its fleet, in this process; with one, several processes share them.
 
+mod local;
+
+pub use local::LocalStore;
+
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;

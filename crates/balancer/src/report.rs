@@ -1,0 +1,100 @@
+//! What a pool tells about itself: the state of its endpoints, and why one was chosen.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::clock::{Clock, Tick};
+use crate::demand::Demand;
+use crate::explain::{Considered, Explanation, Verdict};
+use crate::health::Admission;
+use crate::mask::Mask;
+use crate::observe::{EndpointStatus, Standing};
+use crate::pool::{Pool, Sieve};
+use crate::view::{LATENCY_HALF_LIFE, LATENCY_SEED, Slot};
+
+impl<T, C: Clock> Pool<T, C> {
+    pub(crate) fn status(&self, now: Tick) -> Vec<EndpointStatus> {
+        self.slots.iter().map(|slot| self.status_of(slot, now)).collect()
+    }
+
+    /// What the strategy saw.
+    pub(crate) fn explain(
+        &self,
+        sieve: &Sieve,
+        chosen: usize,
+        demand: &Demand<'_>,
+        now: Tick,
+        score: impl Fn(usize) -> Option<f32>,
+    ) -> Explanation {
+        let candidates = self.slots.iter().enumerate().map(|(index, slot)| Considered {
+            id: Arc::clone(&slot.state.id),
+            verdict: verdict(slot, sieve.eligible.contains(index), demand, now),
+            score: if sieve.eligible.contains(index) { score(index) } else { None },
+        });
+        Explanation { candidates: candidates.collect(), chosen, exact: true }
+    }
+
+    /// As far as it is known after the fact.
+    pub(crate) fn explain_later(&self, chosen: usize, eligible: Mask, now: Tick) -> Explanation {
+        let candidates = self.slots.iter().enumerate().map(|(index, slot)| Considered {
+            id: Arc::clone(&slot.state.id),
+            verdict: verdict(slot, eligible.contains(index) || index == chosen, &Demand::default(), now),
+            score: None,
+        });
+        Explanation { candidates: candidates.collect(), chosen, exact: false }
+    }
+
+    fn status_of(&self, slot: &Slot, now: Tick) -> EndpointStatus {
+        let state = &slot.state;
+        EndpointStatus {
+            id: Arc::clone(&state.id),
+            resource: Arc::clone(&state.resource.name),
+            standing: self.standing(slot, now),
+            tier: slot.tier,
+            in_flight: state.in_flight.load(Ordering::Relaxed),
+            resource_in_flight: state.resource.used(),
+            limit: Some(slot.cap).filter(|cap| *cap != u32::MAX),
+            latency: Duration::from_secs_f32(state.latency.read(now, LATENCY_SEED, LATENCY_HALF_LIFE)),
+            picked: state.tally.picked.load(Ordering::Relaxed),
+            succeeded: state.tally.succeeded.load(Ordering::Relaxed),
+            failed: state.tally.failed.load(Ordering::Relaxed),
+            cancelled: state.tally.cancelled.load(Ordering::Relaxed),
+        }
+    }
+
+    fn standing(&self, slot: &Slot, now: Tick) -> Standing {
+        let state = &slot.state;
+        if state.drained.load(Ordering::Relaxed) {
+            return Standing::Drained;
+        }
+        match state.breaker.admission(now) {
+            Admission::Paused { until, reason } => Standing::Paused { reason, remaining: until.since(now) },
+            Admission::Probe | Admission::Probing => Standing::HalfOpen,
+            Admission::Free if state.warmth(now, &self.shared.health) < 1.0 => Standing::SlowStart,
+            Admission::Free => Standing::Healthy,
+        }
+    }
+}
+
+fn verdict(slot: &Slot, eligible: bool, demand: &Demand<'_>, now: Tick) -> Verdict {
+    let state = &slot.state;
+    if eligible {
+        return Verdict::Eligible;
+    }
+    if state.drained.load(Ordering::Relaxed) {
+        return Verdict::Drained;
+    }
+    if !demand.tags.iter().all(|tag| slot.tags.contains(tag)) {
+        return Verdict::Tags;
+    }
+    if demand.tried.contains(state.key) {
+        return Verdict::Tried;
+    }
+    match state.breaker.admission(now) {
+        Admission::Paused { reason, .. } => Verdict::Paused(reason),
+        Admission::Probe | Admission::Probing => Verdict::Probe,
+        Admission::Free if state.resource.used() >= slot.cap => Verdict::Full,
+        Admission::Free => Verdict::Tier,
+    }
+}

@@ -1,0 +1,91 @@
+//! What is learned about one endpoint. It outlives the settings it began with and the leases of its pool.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crate::clock::Tick;
+use crate::endpoint::EndpointKey;
+use crate::ewma::{Mean, Peak};
+use crate::fleet::Resource;
+use crate::health::{Breaker, HealthSettings};
+
+/// Aligned so that the writers of one endpoint do not slow down the readers of another.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct State {
+    pub(crate) breaker: Breaker,
+    /// Paused by hand: no new leases.
+    pub(crate) drained: AtomicBool,
+    /// Leases of this endpoint that live.
+    pub(crate) in_flight: AtomicU32,
+    /// Leases whose first token has not come.
+    pub(crate) unanswered: AtomicU32,
+    /// When the slow start began (nanoseconds); zero: none.
+    pub(crate) ramp: AtomicU64,
+    /// Seconds to the first token, peak-sensitive; failures count as slow answers.
+    pub(crate) latency: Peak,
+    /// Seconds per unit of size to the first token, when nothing waited before.
+    pub(crate) pace: Mean,
+    /// Seconds that a request keeps its place busy, waiting not included.
+    pub(crate) busy: Mean,
+    /// Seconds of expected delay on account of failures.
+    pub(crate) drag: Peak,
+    /// When an answer last taught us something (nanoseconds).
+    pub(crate) taught: AtomicU64,
+    pub(crate) key: EndpointKey,
+    pub(crate) id: Arc<str>,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) tally: Tally,
+}
+
+/// Counters that only grow.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) picked: AtomicU64,
+    pub(crate) succeeded: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) cancelled: AtomicU64,
+}
+
+impl State {
+    pub(crate) fn new(id: Arc<str>, resource: Arc<Resource>, settings: &HealthSettings) -> Self {
+        Self {
+            breaker: Breaker::new(settings),
+            drained: AtomicBool::new(false),
+            in_flight: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
+            ramp: AtomicU64::new(0),
+            latency: Peak::default(),
+            pace: Mean::default(),
+            busy: Mean::default(),
+            drag: Peak::default(),
+            taught: AtomicU64::new(0),
+            key: EndpointKey::of(&id),
+            id,
+            resource,
+            tally: Tally::default(),
+        }
+    }
+
+    /// The share of its weight that an endpoint gets while it warms up.
+    pub(crate) fn warmth(&self, now: Tick, settings: &HealthSettings) -> f32 {
+        let began = self.ramp.load(Ordering::Relaxed);
+        if began == 0 {
+            return 1.0;
+        }
+        let passed = now.seconds_since(Tick::from_nanos(began));
+        let share = passed / settings.slow_start.as_secs_f32();
+        if share >= 1.0 {
+            // Over: the next reader need not look at the time. Losing this store to a new start is harmless.
+            let _ = self.ramp.compare_exchange(began, 0, Ordering::Relaxed, Ordering::Relaxed);
+            return 1.0;
+        }
+        share.max(settings.slow_start_floor)
+    }
+
+    pub(crate) fn start_slowly(&self, now: Tick, settings: &HealthSettings) {
+        if !settings.slow_start.is_zero() {
+            self.ramp.store(now.as_nanos().max(1), Ordering::Relaxed);
+        }
+    }
+}

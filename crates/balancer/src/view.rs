@@ -1,0 +1,178 @@
+//! What a strategy sees: the endpoints in order, what was learned about each, and which of them may serve.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::health::HealthSettings;
+use crate::mask::Mask;
+use crate::state::State;
+
+/// Half-life of the latency that was learned, in seconds.
+pub(crate) const LATENCY_HALF_LIFE: f32 = 10.0;
+
+/// Seconds to the first token that an endpoint without history is believed to need.
+pub(crate) const LATENCY_SEED: f32 = 1.0;
+
+/// One endpoint as its pool sees it: settings in place, what is learned behind a pointer.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) state: Arc<State>,
+    pub(crate) weight: f32,
+    /// Most permits on the resource; `u32::MAX`: no limit.
+    pub(crate) cap: u32,
+    /// What the endpoint serves at once; zero: unknown.
+    pub(crate) slots: u32,
+    pub(crate) tier: u8,
+    pub(crate) room: u32,
+    pub(crate) load_time: Duration,
+    pub(crate) tags: Box<[crate::Tag]>,
+}
+
+/// The endpoints of a balancer at one moment. Indices are those of the list given to
+/// [`Balancer::set_endpoints`](crate::Balancer::set_endpoints).
+#[derive(Debug)]
+pub struct View<'a, P> {
+    pub(crate) slots: &'a [Slot],
+    pub(crate) plan: &'a P,
+    pub(crate) eligible: Mask,
+    pub(crate) full: Mask,
+    pub(crate) now: Tick,
+    pub(crate) peers: u32,
+    pub(crate) tickets: &'a AtomicU64,
+    pub(crate) health: &'a HealthSettings,
+    pub(crate) ahead: u32,
+    pub(crate) waited: Duration,
+}
+
+impl<'a, P> View<'a, P> {
+    /// How many endpoints there are, eligible or not.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no endpoint at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Those that may serve this demand: healthy, enabled, with a free place, not tried before. A strategy chooses
+    /// among them and looks at no other.
+    #[must_use]
+    pub const fn eligible(&self) -> Mask {
+        self.eligible
+    }
+
+    /// Those that are not eligible only because all their places are taken.
+    #[must_use]
+    pub const fn full(&self) -> Mask {
+        self.full
+    }
+
+    /// What the strategy made of the list of endpoints.
+    #[must_use]
+    pub const fn plan(&self) -> &'a P {
+        self.plan
+    }
+
+    /// The moment of the choice.
+    #[must_use]
+    pub const fn now(&self) -> Tick {
+        self.now
+    }
+
+    /// A number that is one greater with each call, over all picks of the balancer. The only way in which looking at a
+    /// view changes anything.
+    #[must_use]
+    pub fn ticket(&self) -> u64 {
+        self.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The weight, less while the endpoint warms up.
+    #[must_use]
+    pub fn weight(&self, index: usize) -> f32 {
+        let slot = &self.slots[index];
+        if slot.state.ramp.load(Ordering::Relaxed) == 0 {
+            return slot.weight;
+        }
+        slot.weight * slot.state.warmth(self.now, self.health)
+    }
+
+    /// Share of its weight that the endpoint gets now: 1 unless it warms up.
+    #[must_use]
+    pub fn warmth(&self, index: usize) -> f32 {
+        self.slots[index].state.warmth(self.now, self.health)
+    }
+
+    /// Requests on the resource of the endpoint, over all replicas: those of this process times the replicas.
+    #[must_use]
+    pub fn in_flight(&self, index: usize) -> f32 {
+        (self.slots[index].state.resource.used() * self.peers) as f32
+    }
+
+    /// Requests of this endpoint that wait for their first token, in this process.
+    #[must_use]
+    pub fn unanswered(&self, index: usize) -> u32 {
+        self.slots[index].state.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// How many requests the endpoint serves at once, if that is known.
+    #[must_use]
+    pub fn slots(&self, index: usize) -> Option<u32> {
+        Some(self.slots[index].slots).filter(|slots| *slots > 0)
+    }
+
+    /// Seconds to the first token: high after a slow answer or a failure, coming down with time.
+    #[must_use]
+    pub fn latency(&self, index: usize) -> f32 {
+        self.slots[index].state.latency.read(self.now, LATENCY_SEED, LATENCY_HALF_LIFE)
+    }
+
+    /// Seconds per unit of size to the first token when nothing waits before, if learned.
+    #[must_use]
+    pub fn pace(&self, index: usize) -> Option<f32> {
+        self.slots[index].state.pace.get()
+    }
+
+    /// Seconds that a request keeps its place busy, if learned.
+    #[must_use]
+    pub fn busy(&self, index: usize) -> Option<f32> {
+        self.slots[index].state.busy.get()
+    }
+
+    /// Seconds of delay expected on account of late failures.
+    #[must_use]
+    pub fn drag(&self, index: usize) -> f32 {
+        self.slots[index].state.drag.read(self.now, 0.0, LATENCY_HALF_LIFE)
+    }
+
+    /// When an answer of the endpoint last taught something; `None` before the first.
+    #[must_use]
+    pub fn taught(&self, index: usize) -> Option<Tick> {
+        Some(self.slots[index].state.taught.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Tick::from_nanos)
+    }
+
+    /// A number for the endpoint that is the same in every process.
+    #[must_use]
+    pub fn key(&self, index: usize) -> u64 {
+        self.slots[index].state.key.0
+    }
+
+    /// How long the request has waited in line.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+/// One endpoint as a strategy sees it when it plans.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Member {
+    /// A number for the endpoint that is the same in every process.
+    pub key: u64,
+    /// Its weight, not negative.
+    pub weight: f64,
+}
