@@ -88,27 +88,57 @@ impl std::error::Error for Problems {}
 
 /// Collects findings while something is checked.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) problems: Vec<Problem>,
-    pub(crate) warnings: Vec<Problem>,
+pub struct Findings {
+    /// The mistakes.
+    pub problems: Vec<Problem>,
+    /// The warnings.
+    pub warnings: Vec<Problem>,
 }
 
 impl Findings {
-    pub(crate) fn problem(&mut self, problem: Problem) {
+    /// Notes a mistake.
+    pub fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 
-    pub(crate) fn warning(&mut self, warning: Problem) {
+    /// Notes what does no harm.
+    pub fn warning(&mut self, warning: Problem) {
         self.warnings.push(warning);
     }
 
-    /// The value with its warnings, or all problems.
-    pub(crate) fn finish<T>(self, value: T) -> Result<(T, Vec<Problem>), Problems> {
-        if self.problems.is_empty() {
-            Ok((value, self.warnings))
-        } else {
-            Err(Problems { problems: self.problems, warnings: self.warnings })
+    /// Takes a value out of what was read, and notes what was found.
+    pub fn take<T>(&mut self, read: Result<(T, Vec<Problem>), Problems>) -> Option<T> {
+        match read {
+            Ok((value, warnings)) => {
+                self.warnings.extend(warnings);
+                Some(value)
+            }
+            Err(found) => {
+                self.problems.extend(found.problems);
+                self.warnings.extend(found.warnings);
+                None
+            }
         }
+    }
+
+    /// The value with its warnings, or all problems.
+    ///
+    /// # Errors
+    /// Whatever mistakes were noted.
+    pub fn finish<T>(self, value: T) -> Result<(T, Vec<Problem>), Problems> {
+        if self.problems.is_empty() { Ok((value, self.warnings)) } else { Err(self.into()) }
+    }
+}
+
+impl From<Findings> for Problems {
+    fn from(findings: Findings) -> Self {
+        Self { problems: findings.problems, warnings: findings.warnings }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem], warnings: Vec::new() }
     }
 }
 
