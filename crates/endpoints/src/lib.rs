@@ -1,1 +1,31 @@
-//! placeholder
+//! What each URL of llm-router does. Knows HTTP messages and providers, but opens no socket:
+//! the way to a provider is the trait [`Upstream`].
+
+mod body;
+mod call;
+mod endpoint;
+pub mod error;
+mod forward;
+mod headers;
+mod lists;
+mod passthrough;
+mod ping;
+mod prepare;
+mod record;
+mod relay;
+pub mod route;
+mod state;
+mod target;
+mod upstream;
+
+pub use body::{Body, BodyError, Frames};
+pub use call::Call;
+pub use endpoint::{Endpoint, Registration, all};
+pub use error::Error;
+pub use forward::forward;
+pub use headers::REQUEST_ID;
+pub use passthrough::Passthrough;
+pub use record::{Facts, Observer, Outcome, Record};
+pub use state::{Lease, Pool, State, StateError, strategies};
+pub use target::Target;
+pub use upstream::{BoxFuture, Upstream, UpstreamError};

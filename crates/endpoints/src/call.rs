@@ -1,0 +1,106 @@
+//! One request on its way through an endpoint.
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http_body::Body as _;
+use llm_router_core::dialect::Surface;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    body::{Body, BodyError},
+    error::Error,
+    record::Record,
+    state::State,
+    upstream::Upstream,
+};
+
+/// How much memory is set aside for a body on its announcement alone, in bytes.
+const AHEAD: u64 = 1 << 20;
+
+/// Everything an endpoint has to answer one request.
+pub struct Call {
+    /// The request's head.
+    pub head: Parts,
+    /// The request's body, until it is read.
+    pub body: Body,
+    /// What a last `{name}` segment of the route stands for, percent-decoded; empty without one.
+    pub rest: String,
+    /// The dialect of the route.
+    pub surface: Surface,
+    /// Settings, models and prompts: one snapshot for the whole request.
+    pub state: Arc<State>,
+    /// The way to providers.
+    pub upstream: Arc<dyn Upstream>,
+    /// What is remembered of the request. An endpoint whose answer outlives the call takes it along.
+    pub record: Option<Box<Record>>,
+    /// When the request must be over, if ever, and how long that was from its start.
+    pub deadline: Option<(Instant, Duration)>,
+}
+
+impl Call {
+    /// The record, while it has not been taken along by an answer.
+    pub fn note(&mut self, note: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            note(record);
+        }
+    }
+
+    /// Sets the time for the whole request, counted from its arrival; the general setting where `own` is none.
+    pub fn limit(&mut self, own: Option<Duration>) {
+        let total = own.or(self.state.settings.upstream.timeouts.total);
+        let started = self.record.as_ref().map_or_else(std::time::Instant::now, |record| record.started);
+        self.deadline = total.map(|total| (Instant::from_std(started) + total, total));
+    }
+
+    /// Reads the body to its end, bounded in size and time.
+    ///
+    /// # Errors
+    /// [`Error::BodyTooLarge`], [`Error::BodyTimeout`] or [`Error::BodyCut`].
+    pub async fn read_body(&mut self) -> Result<Bytes, Error> {
+        let limits = &self.state.settings.server;
+        let (most, within) = (limits.max_body.get(), limits.body_read_timeout);
+        let body = std::mem::take(&mut self.body);
+        let bytes = match body {
+            Body::Full(bytes) if bytes.len() <= most => bytes,
+            body => collect(body, most, within).await?,
+        };
+        self.note(|record| record.received = bytes.len() as u64);
+        Ok(bytes)
+    }
+}
+
+/// Joins a body's frames. One frame, the common case, is not copied.
+async fn collect(mut body: Body, most: usize, within: Duration) -> Result<Bytes, Error> {
+    if body.size_hint().lower() > most as u64 {
+        return Err(Error::BodyTooLarge(most));
+    }
+    let until = Instant::now() + within;
+    let announced = body.size_hint().exact().map_or(0, |n| n.min(AHEAD) as usize);
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    loop {
+        let frame = timeout_at(until, poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)));
+        let frame = match frame.await.map_err(|_| Error::BodyTimeout(within))? {
+            None => break,
+            Some(Ok(frame)) => frame,
+            Some(Err(BodyError::TooLarge(most))) => return Err(Error::BodyTooLarge(most)),
+            Some(Err(_)) => return Err(Error::BodyCut),
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + joined.len() + data.len() > most {
+            return Err(Error::BodyTooLarge(most));
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(announced.max(first.len() + data.len()));
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}

@@ -1,0 +1,200 @@
+//! Every way a request can fail, and the only place where that becomes an HTTP status.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, Response, StatusCode, header};
+use llm_router_core::{
+    dialect::{ErrorInfo, ErrorKind, Surface},
+    json::PeekError,
+};
+
+use crate::{body::Body, upstream::UpstreamError};
+
+/// Why a request got no answer from a model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The body is not what the route takes.
+    #[error(transparent)]
+    Request(#[from] PeekError),
+    /// A field of the body is wrong; the text says what would be right.
+    #[error("{message}")]
+    Field {
+        /// Which field.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The client's body broke off or is framed wrongly.
+    #[error("the request body could not be read to its end")]
+    BodyCut,
+    /// The body is over the configured limit, in bytes.
+    #[error("the request body is larger than {0} bytes (LLM_ROUTER_MAX_REQUEST_BODY_SIZE)")]
+    BodyTooLarge(usize),
+    /// The body took too long to arrive.
+    #[error("the request body did not arrive within {0:?}")]
+    BodyTimeout(Duration),
+    /// No such path.
+    #[error("no such route: {0}")]
+    NoRoute(String),
+    /// The path does not take this method.
+    #[error("this path takes {allow}")]
+    Method {
+        /// The methods it takes, as `Allow` lists them.
+        allow: String,
+    },
+    /// The model is not configured, or not active.
+    #[error("the model '{model}' does not exist{}", did_you_mean(.near))]
+    UnknownModel {
+        /// The name asked for.
+        model: String,
+        /// A configured name that is close to it.
+        near: Option<Arc<str>>,
+    },
+    /// None of the model's providers offers what the route asks for.
+    #[error("the model '{model}' cannot be reached by this route: {reason}")]
+    Unsupported {
+        /// The model.
+        model: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody has room, or everybody is down; later it may work.
+    #[error("the model '{model}' is not available at the moment: {reason}")]
+    Unavailable {
+        /// The model.
+        model: Arc<str>,
+        /// Why, in a few words.
+        reason: &'static str,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Every provider that was tried failed before it answered; the last failure.
+    #[error("no provider of the model '{model}' answered ({attempts} tried): {}", failure(.last))]
+    Upstream {
+        /// The model.
+        model: Arc<str>,
+        /// How many were tried.
+        attempts: u32,
+        /// What happened to the last one.
+        #[source]
+        last: UpstreamError,
+    },
+    /// The time for the whole request is over.
+    #[error("the request took longer than {0:?}")]
+    Deadline(Duration),
+    /// A fault of this program.
+    #[error("internal error")]
+    Internal,
+}
+
+fn did_you_mean(near: &Option<Arc<str>>) -> String {
+    near.as_ref().map(|n| format!("; did you mean '{n}'?")).unwrap_or_default()
+}
+
+/// What a client may know of an upstream failure: no host, no port, no system text.
+fn failure(error: &UpstreamError) -> String {
+    error.to_string()
+}
+
+impl Error {
+    /// The class of the error: its HTTP status follows.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Request(_) | Self::Field { .. } | Self::BodyCut | Self::Unsupported { .. } => {
+                ErrorKind::InvalidRequest
+            }
+            Self::BodyTooLarge(_) => ErrorKind::TooLarge,
+            Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
+            Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
+            Self::Unavailable { .. } => ErrorKind::Overloaded,
+            Self::Upstream { last, .. } => match last {
+                UpstreamError::HeadTimeout(_) | UpstreamError::ConnectTimeout(_) => ErrorKind::Timeout,
+                _ => ErrorKind::Upstream,
+            },
+            Self::Deadline(_) => ErrorKind::Timeout,
+            Self::Internal => ErrorKind::Internal,
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            other => StatusCode::from_u16(other.kind().status()).expect("error kinds have valid statuses"),
+        }
+    }
+
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Request(PeekError::Syntax(_)) => Some("invalid_json"),
+            Self::Request(_) | Self::Field { .. } | Self::BodyCut => None,
+            Self::BodyTooLarge(_) => Some("request_too_large"),
+            Self::BodyTimeout(_) => Some("request_timeout"),
+            Self::NoRoute(_) => Some("unknown_url"),
+            Self::Method { .. } => Some("method_not_allowed"),
+            Self::UnknownModel { .. } => Some("model_not_found"),
+            Self::Unsupported { .. } => Some("unsupported_operation"),
+            Self::Unavailable { .. } => Some("model_unavailable"),
+            Self::Upstream { .. } => Some("provider_unreachable"),
+            Self::Deadline(_) => Some("deadline_exceeded"),
+            Self::Internal => None,
+        }
+    }
+
+    fn param(&self) -> Option<String> {
+        match self {
+            Self::Request(error) => error.field().map(str::to_owned),
+            Self::Field { field, .. } => Some(field.clone()),
+            Self::UnknownModel { .. } => Some("model".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The error free of any dialect.
+    #[must_use]
+    pub fn info(&self) -> ErrorInfo {
+        let mut info = ErrorInfo::new(self.kind(), self.to_string()).status(self.status().as_u16());
+        info.code = self.code().map(str::to_owned);
+        info.param = self.param();
+        if let Self::Unavailable { retry_after, .. } = self {
+            info.retry_after = Some(*retry_after);
+        }
+        info
+    }
+
+    /// The answer to the client, in the dialect of the route.
+    #[must_use]
+    pub fn respond(&self, surface: Surface) -> Response<Body> {
+        let mut response = answer(&self.info(), surface);
+        if let Self::Method { allow } = self
+            && let Ok(allow) = HeaderValue::from_str(allow)
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if matches!(self, Self::BodyTooLarge(_) | Self::BodyTimeout(_) | Self::BodyCut) {
+            // The rest of the body is not read, so the connection cannot be used again (RFC 9112, 9.6).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// An error answer in a dialect, with `Retry-After` where it helps.
+#[must_use]
+pub fn answer(info: &ErrorInfo, surface: Surface) -> Response<Body> {
+    let mut response = Response::new(Body::from(surface.error_body(info)));
+    *response.status_mut() =
+        StatusCode::from_u16(surface.error_status(info)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(wait) = info.retry_after {
+        // Whole seconds, rounded up (RFC 9110, 10.2.3).
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+    }
+    response
+}

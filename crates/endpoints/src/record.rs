@@ -1,0 +1,147 @@
+//! What is remembered of one request until it ends: the access log line and the metrics come from it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Told of every request once, when it is over, however it ended.
+pub trait Observer: Send + Sync + 'static {
+    /// One request is over.
+    fn finished(&self, facts: &Facts);
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The whole answer was handed to the connection.
+    Complete,
+    /// The client went away first.
+    Cancelled,
+    /// The provider's answer broke off after the client had got the head of it.
+    Truncated,
+    /// An error was answered by the router itself.
+    Refused,
+}
+
+impl Outcome {
+    /// The word for it in logs and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cancelled => "cancelled",
+            Self::Truncated => "truncated",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The facts of one request.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its id: the client's `x-request-id`, or one of our own.
+    pub id: String,
+    /// The method.
+    pub method: http::Method,
+    /// The route's pattern, or `unmatched`: never what a client sent.
+    pub route: Arc<str>,
+    /// When its head had arrived.
+    pub started: Instant,
+    /// The model, once known.
+    pub model: Option<Arc<str>>,
+    /// The provider that answered, or the last one tried.
+    pub provider: Option<Arc<str>>,
+    /// How many providers were asked.
+    pub attempts: u32,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The status sent; 0 when none was.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Size of the request's body, in bytes.
+    pub received: u64,
+    /// Size of the answer's body so far, in bytes.
+    pub sent: u64,
+    /// From the start until the request went to the provider that answered.
+    pub forwarded: Option<Duration>,
+    /// From the start until the first byte of that provider's answer's body.
+    pub first_byte: Option<Duration>,
+    /// From the start until the end.
+    pub took: Duration,
+    /// What went wrong, for the log: it may name internal hosts.
+    pub error: Option<String>,
+}
+
+/// The record of a request under way. Dropping it reports it.
+pub struct Record {
+    facts: Facts,
+    observer: Arc<dyn Observer>,
+}
+
+impl Record {
+    /// Begins a record; until something else is noted, the client is taken to have gone away.
+    #[must_use]
+    pub fn new(id: String, method: http::Method, route: Arc<str>, observer: Arc<dyn Observer>) -> Box<Self> {
+        let facts = Facts {
+            id,
+            method,
+            route,
+            started: Instant::now(),
+            model: None,
+            provider: None,
+            attempts: 0,
+            stream: false,
+            status: 0,
+            outcome: Outcome::Cancelled,
+            received: 0,
+            sent: 0,
+            forwarded: None,
+            first_byte: None,
+            took: Duration::ZERO,
+            error: None,
+        };
+        Box::new(Self { facts, observer })
+    }
+
+    /// Notes an error's text and everything below it, for the log.
+    pub fn note_error(&mut self, error: &(dyn std::error::Error + 'static)) {
+        let mut text = error.to_string();
+        let mut below = error.source();
+        while let Some(cause) = below {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            below = cause.source();
+        }
+        self.facts.error = Some(text);
+    }
+
+    /// Ends the record with what the router itself answered.
+    pub fn answered(mut self: Box<Self>, status: u16, sent: u64) {
+        self.facts.status = status;
+        self.facts.sent = sent;
+        self.facts.outcome = if status >= 400 { Outcome::Refused } else { Outcome::Complete };
+    }
+}
+
+impl std::ops::Deref for Record {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl std::ops::DerefMut for Record {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.facts.took = self.facts.started.elapsed();
+        self.observer.finished(&self.facts);
+    }
+}

@@ -1,0 +1,175 @@
+//! One snapshot of everything a request is answered from. A reload makes a new one and swaps it in.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use llm_router_balancer::{AnyStrategy, Balancer, Endpoint as Member, EndpointConfig, Fleet, Registry};
+use llm_router_core::{
+    catalogue::{Catalogue, Model, Provider},
+    prompts::Prompts,
+    settings::Settings,
+};
+
+use crate::{
+    endpoint::{self, Endpoint},
+    error::Error,
+    route::{DuplicateRoute, Match, Table},
+    target::Target,
+};
+
+/// The right to have one request on a provider.
+pub type Lease = llm_router_balancer::Lease<Target>;
+
+/// A model and the balancer over its providers.
+pub struct Pool {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Chooses among its providers.
+    pub balancer: Balancer<Target>,
+}
+
+impl Pool {
+    fn new(model: &Arc<Model>, settings: &Settings, fleet: &Fleet) -> Result<Self, StateError> {
+        let endpoints: Vec<_> = model.providers.iter().map(|provider| endpoint_of(model, provider, settings)).collect();
+        let strategy = model.options.strategy.as_deref().unwrap_or(&settings.models.strategy);
+        let fault = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let model = Arc::clone(&model.name);
+            StateError::Balancer { model, source }
+        };
+        let balancer = Balancer::builder()
+            .strategy(AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?)
+            .endpoints(endpoints)
+            .fleet(fleet)
+            .build()
+            .map_err(|e| fault(e.into()))?;
+        Ok(Self { model: Arc::clone(model), balancer })
+    }
+}
+
+fn endpoint_of(model: &Model, provider: &Arc<Provider>, settings: &Settings) -> Arc<Member<Target>> {
+    let target = Target::new(model, provider, settings.upstream.timeouts);
+    let mut config = EndpointConfig::new(Arc::clone(&provider.id));
+    config.resource = Arc::clone(target.place());
+    config.weight = provider.weight;
+    config.max_concurrency = provider.max_concurrency;
+    config.tier = provider.tier;
+    config.tags.clone_from(&provider.tags);
+    Arc::new(config.with(target))
+}
+
+/// Settings, models, balancers and routes.
+pub struct State {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The models.
+    pub catalogue: Catalogue,
+    /// The prompts.
+    pub prompts: Prompts,
+    /// When this snapshot was made, in seconds since 1970: `created` in model lists.
+    pub loaded_at: u64,
+    pools: HashMap<Arc<str>, Pool>,
+    endpoints: Vec<&'static dyn Endpoint>,
+    routes: Table,
+}
+
+/// Why a snapshot cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Two endpoints claim one route.
+    #[error(transparent)]
+    Route(#[from] DuplicateRoute),
+    /// A balancer refuses its configuration.
+    #[error("model {model}: {source}")]
+    Balancer {
+        /// Which model.
+        model: Arc<str>,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl State {
+    /// Builds a snapshot; the balancers start afresh.
+    ///
+    /// # Errors
+    /// [`StateError`] when routes collide or a balancer refuses its configuration.
+    pub fn new(settings: Arc<Settings>, catalogue: Catalogue, prompts: Prompts) -> Result<Self, StateError> {
+        let endpoints = endpoint::all();
+        let routes = endpoints
+            .iter()
+            .enumerate()
+            .flat_map(|(index, endpoint)| endpoint.routes().into_iter().map(move |r| (index, endpoint.name(), r)))
+            .collect();
+        let routes = Table::new(&settings.server.prefix, routes)?;
+        let fleet = Fleet::new();
+        let mut pools = HashMap::new();
+        for model in catalogue.models() {
+            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet)?);
+        }
+        let loaded_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(Self { settings, catalogue, prompts, loaded_at, pools, endpoints, routes })
+    }
+
+    /// When this snapshot was made, as RFC 3339 has it.
+    #[must_use]
+    pub fn loaded_at_text(&self) -> String {
+        jiff::Timestamp::from_second(i64::try_from(self.loaded_at).unwrap_or_default())
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .to_string()
+    }
+
+    /// Finds where a request leads.
+    #[must_use]
+    pub fn route<'p>(&self, method: &http::Method, path: &'p str) -> Match<'_, 'p> {
+        self.routes.find(method, path)
+    }
+
+    /// The endpoint of a placed route.
+    #[must_use]
+    pub fn endpoint(&self, placed: &crate::route::Placed) -> &'static dyn Endpoint {
+        self.endpoints[placed.endpoint]
+    }
+
+    /// Every route, sorted by path.
+    #[must_use]
+    pub fn routes(&self) -> &Table {
+        &self.routes
+    }
+
+    /// The pool of a model.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] with the nearest name there is.
+    pub fn pool(&self, model: &str) -> Result<&Pool, Error> {
+        self.pools.get(model).ok_or_else(|| Error::UnknownModel { model: shown(model), near: self.near(model) })
+    }
+
+    /// Every pool, in the order of the configuration.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.catalogue.models().iter().filter_map(|model| self.pools.get(&model.name))
+    }
+
+    fn near(&self, name: &str) -> Option<Arc<str>> {
+        let names = self.catalogue.models().iter().map(|model| &*model.name);
+        let near = llm_router_core::problem::similar(name, names)?.to_owned();
+        self.catalogue.get(&near).map(|model| model.name.clone())
+    }
+}
+
+/// A name from a client, shortened for an error text.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 100;
+    match name.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.to_owned(),
+    }
+}
+
+/// The names of the strategies that settings and models may choose.
+#[must_use]
+pub fn strategies() -> Vec<&'static str> {
+    Registry::built_in().iter().map(|strategy| strategy.name).collect()
+}

@@ -1,0 +1,48 @@
+//! The way to a provider, as endpoints see it: no sockets here.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use http::{Request, Response};
+
+use crate::{body::Body, target::Target};
+
+/// A future behind a pointer, as traits at crate seams return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends one request to one provider.
+pub trait Upstream: Send + Sync + 'static {
+    /// Sends `request`, whose URI is the path and query alone, and waits for the head of the answer.
+    ///
+    /// Dropping the future, or the body of the answer before its end, closes the connection at once.
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: Request<Body>,
+    ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>>;
+}
+
+/// Why a provider gave no answer. Nothing of the answer had arrived.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The name did not resolve, the connection was refused, or TLS failed.
+    #[error("cannot connect")]
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No connection within the limit.
+    #[error("not connected within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The connection broke before the head of the answer.
+    #[error("the connection broke before an answer")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A connection kept from an earlier request turned out to be closed when this one was sent: worth one more try.
+    #[error("the connection had been closed")]
+    Stale(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No head of an answer within the limit.
+    #[error("no answer within {0:?}")]
+    HeadTimeout(Duration),
+    /// The answer is no HTTP/1.1, or its head is over a limit.
+    #[error("the answer is not valid HTTP")]
+    Garbled(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is a redirect, and redirects are not followed.
+    #[error("the answer is a redirect (status {0})")]
+    Redirect(u16),
+}
