@@ -1,0 +1,207 @@
+//! A client's connection with a clock: how long it has been idle, or sending one request's head.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use llm_router_endpoints::{Body, BodyError};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+/// What a connection is doing, and since when. Shared by its socket, its requests and its timer.
+pub(crate) struct Clock {
+    opened: Instant,
+    in_flight: AtomicU32,
+    /// Milliseconds after `opened` at which the present phase began.
+    since: AtomicU64,
+    /// Whether part of a request's head has come.
+    in_head: AtomicU32,
+}
+
+/// How long the phases of a connection may last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From a request's first byte to the end of its head.
+    pub head: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+}
+
+impl Clock {
+    /// A new connection owes a head at once.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            opened: Instant::now(),
+            in_flight: AtomicU32::new(0),
+            since: AtomicU64::new(0),
+            in_head: AtomicU32::new(1),
+        })
+    }
+
+    fn mark(&self) {
+        let passed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since.store(passed, Relaxed);
+    }
+
+    fn bytes_came(&self) {
+        if self.in_flight.load(Relaxed) == 0 && self.in_head.swap(1, Relaxed) == 0 {
+            self.mark();
+        }
+    }
+
+    /// A request's head is complete; the request is in flight until the guard is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_head.store(0, Relaxed);
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// When to look again; `None` when the connection has used up its time.
+    pub(crate) fn next_look(&self, patience: Patience) -> Option<Instant> {
+        let now = Instant::now();
+        if self.in_flight.load(Relaxed) > 0 {
+            return Some(now + patience.head.min(patience.idle));
+        }
+        let limit = if self.in_head.load(Relaxed) == 1 { patience.head } else { patience.idle };
+        let end = self.opened + Duration::from_millis(self.since.load(Relaxed)) + limit;
+        // The phase may change in between: an early second look costs little.
+        (end > now).then(|| end.min(now + patience.head))
+    }
+}
+
+/// A request under way on a connection.
+pub(crate) struct InFlight(Arc<Clock>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.mark();
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A socket that tells its clock when bytes come.
+pub(crate) struct Conduit<S> {
+    stream: S,
+    clock: Arc<Clock>,
+}
+
+impl<S> Conduit<S> {
+    pub(crate) fn new(stream: S, clock: Arc<Clock>) -> Self {
+        Self { stream, clock }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Conduit<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.clock.bytes_came();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Conduit<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// An answer's body that keeps its request in flight until it is gone.
+pub(crate) struct Tracked {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+impl Tracked {
+    pub(crate) fn new(body: Body, in_flight: InFlight) -> Self {
+        Self { body, _in_flight: in_flight }
+    }
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75) };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_sends_nothing_owes_a_head() {
+        let clock = Clock::new();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(clock.next_look(PATIENCE).is_some());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(clock.next_look(PATIENCE).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_requests_it_may_rest_longer_but_a_head_begun_must_come() {
+        let clock = Clock::new();
+        drop(clock.begin());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(clock.next_look(PATIENCE).is_some());
+        clock.bytes_came();
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert!(clock.next_look(PATIENCE).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_in_flight_has_all_the_time_it_needs() {
+        let clock = Clock::new();
+        let request = clock.begin();
+        tokio::time::advance(Duration::from_secs(9_000)).await;
+        assert!(clock.next_look(PATIENCE).is_some());
+        drop(request);
+        tokio::time::advance(Duration::from_secs(76)).await;
+        assert!(clock.next_look(PATIENCE).is_none());
+    }
+}

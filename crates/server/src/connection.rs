@@ -1,0 +1,72 @@
+//! One client connection: HTTP/1.1 or h2, until it ends, is idle for too long, or the process drains.
+
+use std::{pin::pin, sync::Arc};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep_until,
+};
+
+use crate::{
+    conduit::{Clock, Conduit, Patience},
+    phase::Phase,
+    service,
+    worker::Worker,
+};
+
+/// hyper's own least buffer: smaller header limits cannot be set.
+const LEAST_BUFFER: usize = 8 * 1024;
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S>(stream: S, worker: Arc<Worker>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let server = worker.shared.state().settings.server.clone();
+    let patience = Patience { head: server.header_read_timeout, idle: server.keep_alive_timeout };
+    let clock = Clock::new();
+    let io = TokioIo::new(Conduit::new(stream, Arc::clone(&clock)));
+    let service = service_fn(|request| service::answer(Arc::clone(&worker), Arc::clone(&clock), request));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(256)
+        .max_buf_size(server.max_header.get().max(LEAST_BUFFER));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(server.max_header.get()).unwrap_or(u32::MAX))
+        .max_concurrent_streams(256);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut look = pin!(sleep_until(clock.next_look(patience).unwrap_or_else(tokio::time::Instant::now)));
+    let mut draining = pin!(worker.shared.life.reached(Phase::Draining));
+    let mut over = pin!(worker.shared.life.reached(Phase::Over));
+    let mut drained = false;
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(error = &*error, "client connection ended");
+                }
+                return;
+            }
+            () = look.as_mut() => match clock.next_look(patience) {
+                Some(next) => look.as_mut().reset(next),
+                None => return,
+            },
+            () = draining.as_mut(), if !drained => {
+                drained = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = over.as_mut() => return,
+        }
+    }
+}

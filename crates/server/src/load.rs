@@ -1,0 +1,83 @@
+//! Reads everything a router is made of: settings, models, prompts. `serve`, `check` and a reload all begin here.
+
+use std::sync::Arc;
+
+use llm_router_core::{
+    catalogue::{Catalogue, Context, DEMO, DEMO_HOST, ProcessSecrets},
+    problem::{Findings, Problem, Problems},
+    prompts::Prompts,
+    settings::{Loaded, Settings, Sources},
+};
+use llm_router_endpoints::{State, strategies};
+
+/// The text of a models file, and where it came from.
+#[derive(Debug, Clone)]
+pub struct Models {
+    /// Its name in findings.
+    pub origin: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl Models {
+    /// Reads the configured file; the built-in demo when none is configured and none is there.
+    ///
+    /// # Errors
+    /// A file that was configured, or is there, and cannot be read.
+    pub fn read(settings: &Settings) -> Result<Self, Problems> {
+        let path = &settings.models.config;
+        let origin = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self { origin, text }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !settings.models.config_is_set => {
+                Ok(Self { origin: "the built-in demo".to_owned(), text: DEMO.to_owned() })
+            }
+            Err(error) => {
+                let problem = Problem::new(origin, format!("cannot be read: {error}"));
+                Err(problem.hint("LLM_ROUTER_MODELS_CONFIG names the models file").into())
+            }
+        }
+    }
+
+    /// Whether a model is served by the demo provider inside the process.
+    #[must_use]
+    pub fn wants_demo(&self) -> bool {
+        self.text.contains(DEMO_HOST)
+    }
+
+    /// Puts the demo provider's real address where the file has its stand-in.
+    #[must_use]
+    pub fn with_demo_at(mut self, url: &str) -> Self {
+        self.text = self.text.replace(DEMO_HOST, url);
+        self
+    }
+}
+
+/// Reads the settings.
+///
+/// # Errors
+/// All problems at once.
+pub fn settings(sources: Sources<'_>) -> Result<Loaded, Problems> {
+    let names = strategies();
+    Settings::load(Sources { strategies: &names, ..sources })
+}
+
+/// Builds a snapshot from settings and a models file; also returns the warnings.
+///
+/// # Errors
+/// All problems at once, of models, prompts and routes.
+pub fn state(settings: Settings, models: &Models) -> Result<(State, Vec<Problem>), Problems> {
+    let names = strategies();
+    let context = Context { secrets: &ProcessSecrets, strategies: &names };
+    let mut findings = Findings::default();
+    let catalogue = findings.take(Catalogue::load(&models.text, &models.origin, context));
+    let prompts = findings.take(Prompts::load(&settings.models.prompts_dir, &settings.models.language));
+    let (Some(catalogue), Some(prompts)) = (catalogue, prompts) else { return Err(findings.into()) };
+    match State::new(Arc::new(settings), catalogue, prompts) {
+        Ok(state) => findings.finish(state),
+        Err(error) => {
+            findings.problem(Problem::new("llm-router", error.to_string()));
+            Err(findings.into())
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From a request's head to its answer: id, route, call, and errors in the dialect of the route.
+
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use llm_router_core::dialect::Surface;
+use llm_router_endpoints::{Body, Call, Error, REQUEST_ID, Record, Upstream, route::Match};
+
+use crate::{
+    conduit::{Clock, Tracked},
+    cors, request_id,
+    worker::Worker,
+};
+
+/// The route label of requests that lead nowhere.
+const UNMATCHED: &str = "unmatched";
+
+/// Answers one request of a connection.
+pub(crate) async fn answer(
+    worker: Arc<Worker>,
+    clock: Arc<Clock>,
+    request: Request<Incoming>,
+) -> Result<Response<Tracked>, Infallible> {
+    let in_flight = clock.begin();
+    let id = request_id::of(request.headers());
+    let id_value = HeaderValue::from_str(&id);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let state = worker.shared.state();
+    let allowed = cors::allowed(&state.settings.server.cors_origins, origin);
+    drop(state);
+    let mut response = route(&worker, id, request).await;
+    if let Ok(id) = id_value {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(origin) = allowed {
+        cors::permit(response.headers_mut(), origin);
+    }
+    Ok(response.map(|body| Tracked::new(body, in_flight)))
+}
+
+async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let state = worker.shared.state().clone();
+    let observer = Arc::clone(&worker.shared.observer);
+    let found = state.route(&head.method, head.uri.path());
+    let (placed, rest) = match found {
+        Match::Found { placed, rest } => (placed, rest),
+        Match::OtherMethods { allow, surface } => {
+            let record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
+            return finish(Some(record), other_method(&head, allow, surface));
+        }
+        Match::Unknown { surface } => {
+            let record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
+            let path: String = head.uri.path().chars().take(200).collect();
+            return finish(Some(record), Error::NoRoute(path).respond(surface));
+        }
+    };
+    let endpoint = state.endpoint(placed);
+    let body = if body.is_end_stream() { Body::Empty } else { Body::frames(body) };
+    let mut call = Call {
+        rest: percent_encoding::percent_decode_str(rest).decode_utf8_lossy().into_owned(),
+        surface: placed.route.surface,
+        record: Some(Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer)),
+        upstream: Arc::clone(&worker.upstream) as Arc<dyn Upstream>,
+        state: Arc::clone(&state),
+        deadline: None,
+        head,
+        body,
+    };
+    let answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(&mut call)))).await;
+    let response = match answer {
+        Ok(response) => response,
+        Err(error) => {
+            call.note(|record| record.note_error(&error));
+            error.respond(call.surface)
+        }
+    };
+    finish(call.record.take(), response)
+}
+
+/// Ends the record of an answer that is already whole; an answer in flight has taken its record along.
+fn finish(record: Option<Box<Record>>, response: Response<Body>) -> Response<Body> {
+    if let Some(record) = record {
+        record.answered(response.status().as_u16(), response.body().size_hint().exact().unwrap_or(0));
+    }
+    response
+}
+
+/// `OPTIONS` is answered for every path; any other method is refused with the ones there are.
+fn other_method(head: &http::request::Parts, allow: String, surface: Surface) -> Response<Body> {
+    if head.method != Method::OPTIONS {
+        return Error::Method { allow }.respond(surface);
+    }
+    let mut response = Response::new(Body::Empty);
+    if let Ok(value) = HeaderValue::from_str(&allow) {
+        cors::preflight(response.headers_mut(), &head.headers, &value);
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// A call whose panic is this one request's internal error.
+struct Guarded<F>(AssertUnwindSafe<F>);
+
+impl<F, T> Future for Guarded<F>
+where
+    F: Future<Output = Result<T, Error>> + Unpin,
+{
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let call = &mut self.0.0;
+        catch_unwind(AssertUnwindSafe(|| Pin::new(call).poll(cx))).unwrap_or(Poll::Ready(Err(Error::Internal)))
+    }
+}

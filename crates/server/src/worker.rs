@@ -1,0 +1,142 @@
+//! A worker: one thread with its own event loop, its own connections to providers, and the shared rest.
+
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use llm_router_core::settings::Settings;
+use llm_router_endpoints::{Observer, State};
+use rustls::ClientConfig;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+
+use crate::{
+    connection,
+    phase::{Life, Phase},
+    tasks,
+    upstream::Connections,
+};
+
+/// How long accepting pauses when the system has no descriptors left.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How often connections to providers that have been idle for too long are closed.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What all workers share.
+pub struct Shared {
+    state: ArcSwap<State>,
+    /// The life of the process.
+    pub life: Life,
+    /// Told of every finished request.
+    pub observer: Arc<dyn Observer>,
+    /// One permit a client connection.
+    pub(crate) permits: Arc<Semaphore>,
+    most: u32,
+}
+
+impl Shared {
+    /// Shares a first snapshot.
+    #[must_use]
+    pub fn new(state: State, observer: Arc<dyn Observer>) -> Arc<Self> {
+        let most = state.settings.server.max_connections.get();
+        Arc::new(Self {
+            most: u32::try_from(most).unwrap_or(u32::MAX),
+            permits: Arc::new(Semaphore::new(most)),
+            state: ArcSwap::from_pointee(state),
+            life: Life::default(),
+            observer,
+        })
+    }
+
+    /// The present snapshot.
+    pub fn state(&self) -> arc_swap::Guard<Arc<State>> {
+        self.state.load()
+    }
+
+    /// Puts a new snapshot in place; requests under way keep theirs.
+    pub fn swap(&self, state: State) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// Completes when no client connection is left.
+    pub(crate) async fn idle(&self) {
+        // The semaphore is never closed.
+        let _ = self.permits.acquire_many(self.most).await;
+    }
+
+    /// Client connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        (self.most as usize).saturating_sub(self.permits.available_permits())
+    }
+}
+
+/// One worker.
+pub struct Worker {
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// Its connections to providers.
+    pub upstream: Arc<Connections>,
+}
+
+impl Worker {
+    /// A worker without connections.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, settings: &Settings, trust: Arc<ClientConfig>) -> Arc<Self> {
+        Arc::new(Self { shared, upstream: Arc::new(Connections::new(settings, trust)) })
+    }
+
+    /// Accepts and serves until the process is over.
+    ///
+    /// # Errors
+    /// When the listener cannot be used by this thread's event loop.
+    pub async fn run(self: Arc<Self>, listener: TcpListener) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let life = self.shared.life.clone();
+        tokio::select! {
+            () = self.accept(listener) => {}
+            () = self.sweep() => {}
+            () = life.reached(Phase::Draining) => {}
+        }
+        life.reached(Phase::Over).await;
+        Ok(())
+    }
+
+    async fn accept(self: &Arc<Self>, listener: tokio::net::TcpListener) {
+        loop {
+            let Ok(permit) = Arc::clone(&self.shared.permits).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "client connection without TCP_NODELAY");
+                    }
+                    tasks::spawn(hold(permit, connection::serve(stream, Arc::clone(self))));
+                }
+                Err(error) if fleeting(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections, trying again");
+                    sleep(EXHAUSTED).await;
+                }
+            }
+        }
+    }
+
+    async fn sweep(&self) {
+        loop {
+            sleep(SWEEP).await;
+            self.upstream.sweep();
+        }
+    }
+}
+
+async fn hold(permit: OwnedSemaphorePermit, work: impl Future<Output = ()>) {
+    work.await;
+    drop(permit);
+}
+
+/// Failures of the one connection that was about to be accepted.
+fn fleeting(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
