@@ -1,2 +1,37 @@
-//! The binary.
-fn main(){}
+//! The binary: arguments, logs, the event loop of the main thread, exit codes. No logic.
+
+mod args;
+mod check;
+mod logs;
+mod mock;
+mod serve;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match args.command {
+        None => serve::run(&args.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Mock(args)) => mock::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "why a start failed is said on standard error, also when there is no log yet")]
+fn complain(text: &str) {
+    eprintln!("llm-router: {text}");
+}

@@ -1,0 +1,115 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand};
+
+/// One REST surface before many LLM back-ends.
+#[derive(Parser)]
+#[command(
+    name = "llm-router",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command the router serves. Every setting stands in resources/llm-router.toml with its \
+                  default and a sentence; set it there, as LLM_ROUTER_<NAME> in the environment, or with --set NAME=VALUE.\n\
+                  Without a models file a built-in demo model answers, so a plain `llm-router` works at once."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve clients (the default).
+    Serve(Serve),
+    /// Read settings, models and prompts, print every problem and warning, and exit: 0 when the router would start.
+    Check(Serve),
+    /// Run a scripted provider that speaks every dialect, for trials and tests.
+    Mock(Mock),
+}
+
+/// Settings; whatever stands here wins over the environment and the settings file.
+#[derive(Group, Default)]
+pub(crate) struct Serve {
+    /// Settings file, instead of resources/llm-router.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Name or address to listen on [setting server_host].
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Port to listen on; 0 lets the system choose [setting server_port].
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+    /// Event-loop threads [setting server_workers_count].
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<String>,
+    /// Accepted for command lines of the Python version [setting server_threads_count].
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<String>,
+    /// Accepted for command lines of the Python version: there is one server here.
+    #[arg(long, conflicts_with = "waitress")]
+    gunicorn: bool,
+    /// Accepted for command lines of the Python version: there is one server here.
+    #[arg(long)]
+    waitress: bool,
+    /// Any setting by its name; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    settings: Vec<(String, String)>,
+}
+
+impl Serve {
+    /// The settings given as flags, by their names.
+    pub(crate) fn flags(&self) -> Vec<(String, String)> {
+        let named = [
+            ("server_host", &self.host),
+            ("server_port", &self.port),
+            ("server_workers_count", &self.workers),
+            ("server_threads_count", &self.threads),
+        ];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        let kind = |on: bool, name: &str| on.then(|| ("server_type".to_owned(), name.to_owned()));
+        named
+            .chain(kind(self.gunicorn, "gunicorn"))
+            .chain(kind(self.waitress, "waitress"))
+            .chain(self.settings.iter().cloned())
+            .collect()
+    }
+}
+
+/// A provider to play with.
+#[derive(Group)]
+pub(crate) struct Mock {
+    /// Address to listen on; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    pub(crate) listen: String,
+    /// What it does: delays, faults, sizes. See the documentation of the crate llm-router-mock.
+    #[arg(long, value_name = "SCRIPT", default_value = "")]
+    pub(crate) script: String,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("wanted NAME=VALUE, such as server_port=9000")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings_by_name() {
+        let args = Args::parse_from(["llm-router", "--gunicorn", "--port", "9", "--set", "log-level=debug"]);
+        let want = [("server_port", "9"), ("server_type", "gunicorn"), ("log-level", "debug")];
+        assert_eq!(args.serve.flags(), want.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

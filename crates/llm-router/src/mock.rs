@@ -1,0 +1,19 @@
+//! `llm-router mock`: the scripted provider by itself.
+
+use llm_router_mock::{Mock, Script};
+
+use crate::args;
+
+#[expect(clippy::print_stdout, reason = "where it listens is the command's output")]
+pub(crate) fn run(args: &args::Mock) -> Result<(), Box<dyn std::error::Error>> {
+    let script = Script::parse(&args.script)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mock = Mock::bind(args.listen.as_str(), script).await?;
+        println!("a scripted provider listens on {}", mock.server().url());
+        tokio::select! {
+            () = mock.serve() => Ok(()),
+            result = tokio::signal::ctrl_c() => Ok(result?),
+        }
+    })
+}

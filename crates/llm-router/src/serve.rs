@@ -1,0 +1,68 @@
+//! `llm-router serve`: reads, starts, and stays until a signal.
+
+use std::sync::Arc;
+
+use llm_router_core::{problem::Problem, settings::Sources};
+use llm_router_mock::{Mock, Script};
+use llm_router_server::{AccessLog, Models, Running, load};
+
+use crate::{args::Serve, logs};
+
+/// Where settings come from for this command line and this process.
+pub(crate) fn sources(args: &Serve) -> Sources<'static> {
+    Sources {
+        file: args.config.clone(),
+        environment: std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .collect(),
+        flags: args.flags(),
+        strategies: &[],
+    }
+}
+
+pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+    let loaded = load::settings(sources(args))?;
+    let mut warnings = loaded.warnings;
+    let (_guards, log_warning) = logs::start(&loaded.settings.log);
+    warnings.extend(log_warning);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut models = Models::read(&loaded.settings)?;
+        let demo = models.wants_demo();
+        if demo {
+            let mock = Mock::spawn(Script::default()).await?;
+            models = models.with_demo_at(&mock.url());
+        }
+        let (state, more) = load::state(loaded.settings, &models)?;
+        warnings.extend(more);
+        tell(&warnings);
+        let settings = Arc::clone(&state.settings);
+        let names: Vec<Arc<str>> = state.catalogue.models().iter().map(|model| Arc::clone(&model.name)).collect();
+        let running = Running::start(state, Arc::new(AccessLog))?;
+        let address = running.address();
+        tracing::info!(%address, models = names.len(), workers = settings.server.workers.get(), "serving");
+        greet(&format!("http://127.0.0.1:{}", address.port()), names.first().map(|name| &**name), demo);
+        running.until_signal().await?;
+        Ok(())
+    })
+}
+
+fn tell(warnings: &[Problem]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what to try next is said to whoever started it by hand")]
+fn greet(url: &str, model: Option<&str>, demo: bool) {
+    let Some(model) = model else { return };
+    if demo {
+        println!("llm-router serves on {url} with the built-in demo. Try:\n");
+    } else {
+        println!("llm-router serves on {url}. Try:\n");
+    }
+    println!(
+        "  curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\\n    \
+         -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'\n"
+    );
+}
