@@ -1,1 +1,4 @@
-//! The one integration binary.
+//! The one integration binary: the router as its users meet it, over real sockets.
+
+mod chat;
+mod house;

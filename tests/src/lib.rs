@@ -1,1 +1,26 @@
-//! harness
+//! What the tests share: a router in this process with real sockets, a plain HTTP client, and models files.
+
+mod client;
+mod models;
+mod router;
+
+pub use client::{Client, Reply};
+pub use models::{Provider, models};
+pub use router::Router;
+
+use std::{future::Future, time::Duration};
+
+/// How long a test waits for something that must happen.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// When it does not hold within [`SOON`].
+pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let end = tokio::time::Instant::now() + SOON;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < end, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
