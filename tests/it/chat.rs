@@ -12,7 +12,7 @@ fn ask(stream: bool) -> String {
 }
 
 fn script(text: &str) -> Script {
-    Script::parse(text).unwrap()
+    Script::parse(text).expect("tests write well-formed scripts")
 }
 
 #[tokio::test]
