@@ -1,0 +1,174 @@
+-- The functions a client calls. Each opens with enter(), ends what is over and hands on what is free. Every answer
+-- starts with the epoch (the server process, in short), the quarantine left and the server's time.
+
+local function answer(c, ...) return { c.ep, c.left, c.now, ... } end
+
+local function held(c, id)
+  local p = redis.call('HGET', c.k .. 'lease', id)
+  if not p then return nil end
+  local l = words(p)
+  return answer(c, 'GRANTED', l[1], l[2])
+end
+
+local function queued(c, id, class)
+  return answer(c, 'QUEUED', redis.call('ZRANK', c.k .. 'q:' .. class, id) or 0)
+end
+
+-- acquire: id replica class model mode load ttl quarantine trust hold wait limit  r1 cap1 r2 cap2 ...
+-- -> GRANTED resource fence | QUEUED ahead | BUSY waiting | GONE
+local function acquire(keys, a)
+  local id, rep, class, model = a[1], a[2], a[3], a[4]
+  local c = enter(keys[1], tonumber(a[8]), a[9])
+  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[7]), rep)
+  sweep(c)
+  settle(c)
+  if redis.call('ZSCORE', c.k .. 'done', id) then return answer(c, 'GONE') end
+  local mine = held(c, id)
+  if mine then return mine end
+  local w = redis.call('HGET', c.k .. 'wait', id)
+  if w then
+    class = words(w)[4]
+    offer(c, class)
+    return held(c, id) or queued(c, id, class)
+  end
+  local packed = table.concat({ model, a[5], a[6], unpack(a, 13) }, ' ')
+  local line, wait = parse_line(class, packed), tonumber(a[11])
+  if c.left == 0 then
+    local r, cold = pick(c, line)
+    if r and not (cold and wait > 0 and worth_waiting(c, line, redis.call('ZCARD', c.k .. 'q:' .. class))) then
+      return answer(c, 'GRANTED', r, grant(c, id, r, rep, model, tonumber(a[10])))
+    end
+  end
+  local waiting = redis.call('HLEN', c.k .. 'wait')
+  if wait <= 0 or waiting >= tonumber(a[12]) then return answer(c, 'BUSY', waiting) end
+  redis.call('HSET', c.k .. 'cls', class, packed)
+  redis.call('HSET', c.k .. 'wait', id, table.concat({ rep, model, a[10], class, int(c.now) }, ' '))
+  redis.call('ZADD', c.k .. 'wdl', c.now + wait, id)
+  redis.call('ZADD', c.k .. 'q:' .. class, redis.call('HINCRBY', c.k .. 'meta', 'seq', 1), id)
+  return queued(c, id, class)
+end
+
+-- poll: replica ttl quarantine trust  id ... -> {id resource fence ...} {unknown id ...}
+local function poll(keys, a)
+  local c = enter(keys[1], tonumber(a[3]), a[4])
+  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[2]), a[1])
+  sweep(c)
+  settle(c)
+  local granted, unknown, offered = {}, {}, {}
+  for i = 5, #a do
+    local w = redis.call('HGET', c.k .. 'wait', a[i])
+    local class = w and words(w)[4]
+    if class and not offered[class] then
+      offered[class] = true
+      offer(c, class)
+    end
+  end
+  for i = 5, #a do
+    local mine = held(c, a[i])
+    if mine then
+      for _, x in ipairs({ a[i], mine[5], mine[6] }) do granted[#granted + 1] = x end
+    elseif redis.call('HEXISTS', c.k .. 'wait', a[i]) == 0 then
+      unknown[#unknown + 1] = a[i]
+    end
+  end
+  return answer(c, granted, unknown)
+end
+
+-- release: quarantine trust  id fence id fence ...   Fence 0 ends whatever the id has, lease or place in line.
+-- -> {1 lease ended | 2 left the line | 0 nothing ...}
+local function release(keys, a)
+  local c, out = enter(keys[1], tonumber(a[1]), a[2]), {}
+  for i = 3, #a, 2 do
+    local id, fence, what = a[i], a[i + 1], 0
+    local p = redis.call('HGET', c.k .. 'lease', id)
+    local l = p and words(p)
+    if not l or fence == '0' or fence == l[2] then
+      if l then
+        local s, slot = resident(c, l[1]), c.now - num(l[5])
+        s.mean = s.mean > 0 and s.mean + (slot - s.mean) / 8 or slot
+        if s.model then keep_resident(c, l[1], s) end
+        drop_lease(c, id, p)
+        what = 1
+      elseif drop_waiter(c, id) then
+        what = 2
+      end
+      redis.call('ZADD', c.k .. 'done', c.now, id)
+    end
+    out[#out + 1] = what
+  end
+  redis.call('ZREMRANGEBYSCORE', c.k .. 'done', '-inf', c.now - DONE_MS)
+  redis.call('ZREMRANGEBYRANK', c.k .. 'done', 0, -DONE_MAX - 1)
+  sweep(c)
+  settle(c)
+  return answer(c, out)
+end
+
+-- Lets the keys of a pool that nobody uses any more go.
+local function keep(c)
+  local names = { 'meta', 'sess', 'lease', 'used', 'hold', 'wait', 'wdl', 'byp', 'cls', 'res', 'done' }
+  for _, class in ipairs(redis.call('HKEYS', c.k .. 'cls')) do names[#names + 1] = 'q:' .. class end
+  for _, name in ipairs(names) do redis.call('PEXPIRE', c.k .. name, IDLE_MS) end
+end
+
+-- heartbeat: replica ttl quarantine trust  then for each lease held: id resource fence model left cap
+-- -> {lost id ...} {id resource fence of leases not listed ...} {replica ...}
+local function heartbeat(keys, a)
+  local rep = a[1]
+  local c = enter(keys[1], tonumber(a[3]), a[4])
+  local listed, lost, extra = {}, {}, {}
+  for i = 5, #a, 6 do
+    local id, r, fence, model, left, cap = a[i], a[i + 1], a[i + 2], a[i + 3], tonumber(a[i + 4]), tonumber(a[i + 5])
+    listed[id] = true
+    local p = redis.call('HGET', c.k .. 'lease', id)
+    -- A server that missed the hand-off still has the holder in line.
+    if not p then drop_waiter(c, id) end
+    if p then
+      if words(p)[2] ~= fence then lost[#lost + 1] = id end
+    elseif c.left > 0 and left > 0 and num(redis.call('HGET', c.k .. 'used', r)) < cap
+      and not redis.call('ZSCORE', c.k .. 'done', id) then
+      -- The memory was lost and the holder lives: it keeps its lease, and with it its place before everybody else.
+      local newest = math.max(num(redis.call('HGET', c.k .. 'meta', 'fence')), tonumber(fence))
+      redis.call('HSET', c.k .. 'meta', 'fence', int(newest))
+      redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now) }, ' '))
+      redis.call('HINCRBY', c.k .. 'used', r, 1)
+      redis.call('ZADD', c.k .. 'hold', c.now + left, id)
+      keep_resident(c, r, { model = model, since = c.now, at = c.now, mean = resident(c, r).mean })
+    else
+      lost[#lost + 1] = id
+    end
+  end
+  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[2]), rep)
+  sweep(c)
+  settle(c)
+  local all = redis.call('HGETALL', c.k .. 'lease')
+  for i = 1, #all, 2 do
+    local l = words(all[i + 1])
+    if l[3] == rep and not listed[all[i]] then
+      for _, x in ipairs({ all[i], l[1], l[2] }) do extra[#extra + 1] = x end
+    end
+  end
+  keep(c)
+  local roster = redis.call('ZRANGE', c.k .. 'sess', 0, -1)
+  table.sort(roster)
+  return answer(c, lost, extra, roster)
+end
+
+-- drain: replica quarantine trust. The replica says farewell; its leases and waiters end.
+local function drain(keys, a)
+  local c = enter(keys[1], tonumber(a[2]), a[3])
+  redis.call('ZADD', c.k .. 'sess', c.now - 1, a[1])
+  sweep(c)
+  settle(c)
+  return answer(c)
+end
+
+local function register(name, run, flags)
+  redis.register_function({ function_name = 'llmr1_' .. name, callback = run, flags = flags })
+end
+
+-- What gives memory back, or keeps what is held, must work in a full server too.
+register('acquire', acquire, {})
+register('poll', poll, { 'allow-oom' })
+register('release', release, { 'allow-oom' })
+register('heartbeat', heartbeat, { 'allow-oom' })
+register('drain', drain, { 'allow-oom' })

@@ -1,0 +1,11 @@
+//! Leases in a real redis-server: the function library alone, the store above it, and chaos.
+//!
+//! Needs `redis-server` 7 or newer in the path. Every server lives in a temporary folder and on a unix socket or a
+//! port of its own.
+
+#![expect(unreachable_pub, clippy::unwrap_used, reason = "a test crate: nobody sees it, and a panic is its answer")]
+
+mod functions;
+mod pool;
+mod resp;
+mod server;
