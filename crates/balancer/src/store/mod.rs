@@ -4,6 +4,8 @@
 //! its permits in its fleet, in this process; with one, several processes share them.
 
 mod local;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use local::LocalStore;
 

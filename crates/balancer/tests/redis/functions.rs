@@ -233,3 +233,23 @@ fn a_line_has_an_end() {
     }
     assert_eq!(pool.acquire(&Ask::new("last", "A", "m", ONE)), Answer::Busy);
 }
+
+/// The memory came along, the server was away for longer than any session: who waited keeps the place.
+#[test]
+fn a_promoted_server_forgets_no_line() {
+    let server = Server::start();
+    let mut pool = Pool::new(&server);
+    let (_, fence) = pool.granted(&Ask::new("1", "A", "m", ONE));
+    pool.acquire(&Ask::new("2", "B", "m", ONE));
+    pool.acquire(&Ask::new("3", "A", "m", ONE));
+    pool.advance(2 * TTL);
+    pool.replace_server();
+    assert_eq!(pool.acquire(&Ask::new("3", "A", "m", ONE)), Answer::Queued(1));
+    pool.advance(QUARANTINE - 1);
+    pool.beat("A", &[held("1", "a", fence, "m")]);
+    pool.beat("B", &[]);
+    pool.advance(1);
+    pool.release("1", fence);
+    assert_eq!(pool.leases()[0].0, "2");
+    pool.check();
+}

@@ -3,9 +3,18 @@
 //! Needs `redis-server` 7 or newer in the path. Every server lives in a temporary folder and on a unix socket or a
 //! port of its own.
 
-#![expect(unreachable_pub, clippy::unwrap_used, reason = "a test crate: nobody sees it, and a panic is its answer")]
+#![expect(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test crate: nobody sees it, a panic is its answer, and it works with processes in real time"
+)]
 
 mod functions;
 mod pool;
+mod residency;
 mod resp;
+mod router;
 mod server;
+mod store;
+mod topology;

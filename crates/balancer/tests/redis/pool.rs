@@ -184,12 +184,7 @@ impl Pool {
         }
         let answer = self.call("heartbeat", &words);
         let parts = answer.list();
-        Beat {
-            quarantine: parts[1].int(),
-            lost: parts[3].texts(),
-            extra: triples(&parts[4]),
-            roster: parts[5].texts(),
-        }
+        Beat { quarantine: parts[1].int(), lost: parts[3].texts(), extra: triples(&parts[4]), roster: parts[5].texts() }
     }
 
     pub fn drain(&mut self, replica: &str) {
