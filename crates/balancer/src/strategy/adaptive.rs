@@ -1,15 +1,8 @@
 //! `adaptive`: join the shortest expected delay.
 
-use super::{Choice, Strategy, least};
-use crate::clock::Tick;
+use super::{Choice, Strategy, forgotten, least};
 use crate::demand::Demand;
 use crate::view::{Member, View};
-
-/// One pick in this many may go to an endpoint about which nothing was learned for long.
-const EXPLORE_EVERY: u64 = 100;
-
-/// Seconds after which what was learned is old.
-const OLD: f32 = 100.0;
 
 /// What is expected of an endpoint about which nothing is known: seconds a request keeps a place, and per unit of size.
 const UNKNOWN: (f32, f32) = (1.0, 1e-4);
@@ -30,9 +23,7 @@ impl Strategy for Adaptive {
     fn plan(&self, _: &[Member]) {}
 
     fn choose(&self, view: &View<'_, ()>, demand: &Demand<'_>) -> Choice {
-        if view.ticket() % EXPLORE_EVERY == EXPLORE_EVERY - 1
-            && let Some(index) = forgotten(view)
-        {
+        if let Some(index) = forgotten(view) {
             return Choice::Use(index);
         }
         least(view, |index| delay(view, index, demand))
@@ -41,12 +32,6 @@ impl Strategy for Adaptive {
     fn score(&self, view: &View<'_, ()>, index: usize, demand: &Demand<'_>) -> Option<f32> {
         Some(delay(view, index, demand))
     }
-}
-
-/// An endpoint that taught nothing for long, and has nothing in flight that could.
-fn forgotten(view: &View<'_, ()>) -> Option<usize> {
-    let age = |index: usize| view.now().seconds_since(view.taught(index).unwrap_or(Tick::ZERO));
-    view.eligible().iter().find(|index| view.in_flight(*index) == 0.0 && age(*index) > OLD)
 }
 
 fn delay<P>(view: &View<'_, P>, index: usize, demand: &Demand<'_>) -> f32 {

@@ -75,6 +75,21 @@ pub trait Strategy: Send + Sync + 'static {
     }
 }
 
+/// One pick in this many may go to an endpoint about which nothing was learned for long.
+const EXPLORE_EVERY: u64 = 100;
+
+/// Seconds after which what was learned is old.
+const OLD: f32 = 100.0;
+
+/// At every hundredth pick, an eligible endpoint that taught nothing for long and has nothing in flight that could.
+pub(crate) fn forgotten<P>(view: &View<'_, P>) -> Option<usize> {
+    if view.ticket() % EXPLORE_EVERY != EXPLORE_EVERY - 1 {
+        return None;
+    }
+    let age = |index: usize| view.now().seconds_since(view.taught(index).unwrap_or(Tick::ZERO));
+    view.eligible().iter().find(|index| view.in_flight(*index) == 0.0 && age(*index) > OLD)
+}
+
 /// The eligible endpoint with the lowest score. Endpoints with equal scores take turns, so that none is shadowed.
 pub(crate) fn least<P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Choice {
     let mut best = (f32::INFINITY, None, 1_u64);

@@ -1,0 +1,12 @@
+//! The balancer from outside, on a clock that the tests move.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
+
+mod conservation;
+mod fairness;
+mod health;
+mod line;
+mod residency;
+mod store;
+mod strategies;
+mod support;
