@@ -89,6 +89,11 @@ pub(crate) fn read(surface: Surface, body: &[u8]) -> Result<Ask, String> {
 }
 
 impl Ask {
+    /// What is answered when the script says not to read.
+    pub(crate) fn unread() -> Self {
+        Self { model: "unread".to_owned(), n: 1, ..Self::default() }
+    }
+
     /// Adds a turn in the order of the history; `text` is all its text.
     fn turn(&mut self, role: &str, text: &str) {
         self.prompt_tokens += words::count(text) + 3;

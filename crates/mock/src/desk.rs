@@ -70,9 +70,13 @@ impl Desk {
         if !self.script.timing.head.is_zero() {
             tokio::time::sleep(self.script.timing.head).await;
         }
+        // With an error event, the named error is the event's.
+        let in_stream = matches!(self.script.faults.act, Some((Act::ErrorEvent, _)));
         match &self.script.faults.failure {
-            Some(failure) => Err(Refusal { status: failure.status, message: None, kind: failure.kind, scripted: true }),
-            None => Ok(()),
+            Some(failure) if !in_stream => {
+                Err(Refusal { status: failure.status, message: None, kind: failure.kind, scripted: true })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -167,7 +171,9 @@ impl Desk {
             Act::Garbage | Act::BadEvent | Act::ErrorEvent => Spoil::Insert(Bytes::from_static(crate::pace::GARBAGE)),
         };
         self.connection.lever.after_bytes(bytes, spoil);
-        self.exchange.outcome(Outcome::Faulted);
+        if act != Act::Stall {
+            self.exchange.outcome(Outcome::Faulted);
+        }
     }
 }
 

@@ -28,9 +28,9 @@ pub struct Stats {
     pub requests: u64,
     /// Answers sent to their last byte.
     pub finished: u64,
-    /// Exchanges the client broke off, before or after the head.
+    /// Exchanges the client broke off, before or after the head; also stalled and endless ones it left.
     pub aborted: u64,
-    /// Answers the script broke.
+    /// Answers the script broke on the wire (an error status or event is an answer like any other).
     pub faulted: u64,
     /// Requests turned away because every slot was taken.
     pub turned_away: u64,
@@ -133,14 +133,19 @@ impl Meter {
 
     /// Takes a slot if fewer than `slots` are taken. `false`: all are.
     pub(crate) fn enter(&self, slots: Option<usize>) -> bool {
-        self.tell(|state| {
+        let entered = self.with(|state| {
             if slots.is_some_and(|slots| state.stats.in_flight >= slots) {
                 return false;
             }
             state.stats.in_flight += 1;
             state.stats.max_in_flight = state.stats.max_in_flight.max(state.stats.in_flight);
             true
-        })
+        });
+        // A failed try changes nothing: telling of it would have those who wait wake one another for ever.
+        if entered {
+            self.changed.notify_waiters();
+        }
+        entered
     }
 
     pub(crate) fn leave(&self) {

@@ -93,7 +93,7 @@ impl Paced {
             first: timing.first,
             token: timing.token,
             burst,
-            act: faults.act,
+            act: faults.act.filter(|(act, _)| !matches!(act, Act::BadEvent | Act::ErrorEvent)),
             drip: faults.drip,
             endless: faults.endless,
             held_back,
@@ -101,7 +101,7 @@ impl Paced {
             hang_up,
         };
         let state = State::Ready;
-        if faults.length != 0 || faults.endless || matches!(faults.act, Some((_, Point::Wire(_)))) {
+        if faults.length != 0 {
             exchange.outcome(Outcome::Faulted);
         }
         Self {
@@ -144,6 +144,11 @@ impl Paced {
         due.then_some(act)
     }
 
+    /// Whether the socket below has reached the script's place: what follows is never sent.
+    fn past_wire_point(&self) -> bool {
+        matches!(self.plan.act, Some((_, Point::Wire(_)))) && self.lever.reached()
+    }
+
     fn finished(&self) -> bool {
         self.rest.is_empty() && self.at >= self.frames.pieces.len()
     }
@@ -172,6 +177,10 @@ impl Paced {
         if let Some((_, Point::Body(n))) = self.plan.act {
             most = most.min(usize::try_from(n - self.sent).unwrap_or(usize::MAX));
         }
+        if self.frames.whole && matches!(self.plan.act, Some((_, Point::Wire(_)))) {
+            // The last byte waits until the socket had its say on the others.
+            most = if most > 1 { most - 1 } else { most };
+        }
         if self.plan.held_back > 0 {
             let counted = self.length().unwrap_or(u64::MAX).saturating_sub(self.plan.held_back + self.sent);
             most = most.min(usize::try_from(counted).unwrap_or(usize::MAX));
@@ -186,7 +195,10 @@ impl Paced {
 
     fn act(&mut self, act: Act) {
         self.plan.act = None;
-        self.exchange.outcome(Outcome::Faulted);
+        // A stalled or endless answer ends when the client leaves: that is the client's doing.
+        if act != Act::Stall {
+            self.exchange.outcome(Outcome::Faulted);
+        }
         let spoil = match act {
             Act::Cut => Some(Spoil::Cut),
             Act::Reset => Some(Spoil::Reset),
@@ -254,6 +266,10 @@ impl Body for Paced {
                     return Poll::Pending;
                 }
                 continue;
+            }
+            if this.past_wire_point() {
+                this.state = State::Stuck;
+                return Poll::Pending;
             }
             if this.finished() {
                 this.end();

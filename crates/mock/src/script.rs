@@ -9,6 +9,8 @@ pub(crate) use plan::{Accept, Act, Calls, Engine, Finish, House, Point, Quirks, 
 use directives::DIRECTIVES;
 use plan::{Answer, Faults};
 
+use crate::failure::KINDS;
+
 /// A script: defaults for every request of a server, or what one request asks to differ.
 ///
 /// A script is text: directives separated by spaces, semicolons or line ends, each `name=value` or a bare `name`.
@@ -89,6 +91,8 @@ impl Script {
             let star = if directive.server_only { "(*) " } else { "" };
             text.push_str(&format!("  {name:34} {star}{}\n", directive.does));
         }
+        let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        text.push_str(&format!("\nKIND: {}.\n", kinds.join(", ")));
         text
     }
 

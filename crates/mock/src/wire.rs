@@ -56,6 +56,11 @@ impl Lever {
         self.arm(Plan { left: Some(bytes), spoil });
     }
 
+    /// Whether the counted bytes have passed.
+    pub(crate) fn reached(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.left == Some(0))
+    }
+
     fn arm(&self, plan: Plan) {
         *self.plan.lock().expect("no panic under this lock") = Some(plan);
         self.armed.store(true, Ordering::Release);

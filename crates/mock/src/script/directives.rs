@@ -69,7 +69,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     request("close", "", "`connection: close` on the answer", |s, v| flag(&mut s.quirks.close, v)),
     // Errors
     request("status", "N", "answer this status with an error body", |s, v| some(&mut failure(s).status, status(v))),
-    request("error", "KIND", "a named error: see below", error),
+    request("error", "KIND", "a named error, in the dialect's words", error),
     request("body", "TEXT", "the error body, as is", |s, v| some(&mut failure(s).body, Ok(Arc::from(v)))),
     request("retry-after", "TEXT", "the header, on the error", |s, v| {
         some(&mut failure(s).retry_after, Ok(Arc::from(v)))
@@ -89,7 +89,9 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     request("half-close", "P", "close the sending side only", |s, v| act(s, Act::HalfClose, v)),
     request("garbage", "P", "bytes that are not HTTP, then the rest", |s, v| act(s, Act::Garbage, v)),
     request("bad-event", "N", "an event that is not JSON after N events", |s, v| event(s, Act::BadEvent, v)),
-    request("error-event", "N", "an error event after N events, then the end", |s, v| event(s, Act::ErrorEvent, v)),
+    request("error-event", "N", "an error event (kind: `error`) after N events, then the end", |s, v| {
+        event(s, Act::ErrorEvent, v)
+    }),
     request("drip", "D", "one byte a frame, D apart", |s, v| some(&mut s.faults.drip, time(v))),
     request("length", "+N|-N", "content-length wrong by this much (not streams)", |s, v| {
         put(&mut s.faults.length, number(v))

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
 mod anthropic;
+mod faults;
+mod house;
 mod ollama;
 mod openai;
 mod raw;
+mod reading;
 mod script;
