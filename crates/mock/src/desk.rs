@@ -156,6 +156,9 @@ impl Desk {
         if let Some(declared) = declared {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(declared));
         }
+        for (name, value) in &self.script.quirks.headers {
+            headers.append(name.clone(), value.clone());
+        }
         if self.script.quirks.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
+
 use super::{
     Script,
     plan::{Accept, Act, Calls, Engine, Failure, Finish, SlotsFull},
@@ -66,6 +68,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     request("comments", "", "an SSE comment (or Anthropic ping) between events", |s, v| {
         flag(&mut s.quirks.comments, v)
     }),
+    request("header", "NAME:VALUE", "a header on the answer (may stand several times)", header),
     request("close", "", "`connection: close` on the answer", |s, v| flag(&mut s.quirks.close, v)),
     // Errors
     request("status", "N", "answer this status with an error body", |s, v| some(&mut failure(s).status, status(v))),
@@ -209,6 +212,14 @@ fn accept(script: &mut Script, value: &str) -> Result<(), String> {
         ("silent", Accept::Silent),
     ];
     put(&mut script.house.accept, one_of(value, &words))
+}
+
+fn header(script: &mut Script, value: &str) -> Result<(), String> {
+    let (name, value) = value.split_once(':').ok_or("no colon after the name")?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| "not a header name")?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| "not a header value")?;
+    script.quirks.headers.push((name, value));
+    Ok(())
 }
 
 fn chance(script: &mut Script, value: &str) -> Result<(), String> {

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::{HeaderName, HeaderValue};
+
 /// How long the mock waits, and where.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timing {
@@ -64,6 +66,8 @@ pub(crate) struct Quirks {
     pub(crate) tight: bool,
     pub(crate) comments: bool,
     pub(crate) close: bool,
+    /// Headers on every answer.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A place in the answer.

@@ -172,6 +172,11 @@ async fn an_error_has_the_status_body_and_header_asked_for() {
     assert!(head.contains("content-type: text/html"));
     assert_eq!(body, b"<h1>Bad gateway</h1>");
 
+    let server = mock("status=302 header=\"location: http://elsewhere/\" header=x-more:1").await;
+    let (head, _) = parts(&exchange(&server, &chat(false)).await.0);
+    assert!(head.starts_with("HTTP/1.1 302 ") && head.contains("location: http://elsewhere/"), "{head}");
+    assert!(head.contains("x-more: 1"));
+
     let server = mock("error=context").await;
     let (status, error) = ask(&server, &chat(false)).await;
     assert_eq!((status, &error["error"]["code"]), (400, &json!("context_length_exceeded")));

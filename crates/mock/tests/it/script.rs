@@ -18,6 +18,7 @@ fn the_reference_lists_every_directive_and_each_is_accepted() {
             "TEXT" | "NAME" | "a,b,c" => "x",
             "0..1" => "0.5",
             "+N|-N" => "-3",
+            "NAME:VALUE" => "x-a:b",
             "KIND" => "overloaded",
             words => words.split('|').next().unwrap(),
         };
