@@ -1,1 +1,26 @@
 //! The one form that every request, answer and stream takes between two dialects.
+//!
+//! N dialects that each know this form need 2N conversions, not N². A request keeps, beside its values, where each
+//! stood in the client's body, so that whatever a target cannot carry is reported under the client's own name.
+
+mod embed;
+mod event;
+mod fields;
+mod message;
+mod place;
+mod reply;
+mod request;
+mod rest;
+mod thinking;
+mod tool;
+
+pub use embed::{EmbedInput, EmbedReply, EmbedRequest};
+pub use event::Event;
+pub use fields::{Fields, Invalid};
+pub use message::{Image, Message, Part, Role, Thought, ToolCall, ToolResult};
+pub use place::{Given, Place};
+pub use reply::{Choice, Reply, Stop, Timings, Usage};
+pub use request::{Input, Prompt, Request, Sampling};
+pub use rest::{Losses, Rest};
+pub use thinking::{Effort, Thinking};
+pub use tool::{Format, Tool, ToolChoice};

@@ -1,9 +1,17 @@
 //! The dialects that clients and providers speak: their shapes, their streams, their errors.
 
+mod call_assembly;
 mod error;
 mod error_read;
 mod error_write;
+mod fault;
+mod identity;
+pub(crate) mod openai;
+mod stream;
 mod surface;
 
 pub use error::{ErrorInfo, ErrorKind};
+pub use fault::{StreamFault, TranslateError};
+pub use identity::Identity;
+pub(crate) use stream::{ReadStream, Text, WriteStream};
 pub use surface::{Framing, Surface};

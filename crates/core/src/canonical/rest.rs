@@ -1,0 +1,113 @@
+//! Fields without a canonical meaning, and the report of those that found no place in the target.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::place::{Given, Place};
+
+/// What was left in an object after its known fields were taken.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rest {
+    /// Where the object stood.
+    pub at: Place,
+    /// Its other fields, bit for bit.
+    pub fields: Map<String, Value>,
+}
+
+impl Rest {
+    /// Puts the fields called in `names` into `target` and reports the others.
+    pub fn carry(self, names: &[&str], target: &mut Map<String, Value>, losses: &mut Losses) {
+        for (name, value) in self.fields {
+            if names.contains(&name.as_str()) {
+                target.entry(name).or_insert(value);
+            } else {
+                losses.add(self.at.name(&name));
+            }
+        }
+    }
+
+    /// Reports every field.
+    pub fn lose(self, losses: &mut Losses) {
+        self.carry(&[], &mut Map::new(), losses);
+    }
+}
+
+/// The fields of a request that its target cannot carry, by the client's names for them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Losses {
+    fields: Vec<String>,
+}
+
+/// The longest value of the header that names losses, in bytes.
+const HEADER_LIMIT: usize = 1024;
+
+impl Losses {
+    /// Reports a field.
+    pub fn add(&mut self, field: impl fmt::Display) {
+        let field = field.to_string();
+        if !self.fields.contains(&field) {
+            self.fields.push(field);
+        }
+    }
+
+    /// Reports a value that was given.
+    pub fn given<T>(&mut self, given: Option<Given<T>>) {
+        if let Some(given) = given {
+            self.add(given.at);
+        }
+    }
+
+    /// Reports a value that was given, unless it says what the target does anyway.
+    pub fn unless<T: PartialEq>(&mut self, given: Option<Given<T>>, neutral: &T) {
+        self.given(given.filter(|given| given.value != *neutral));
+    }
+
+    /// Whether everything was carried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The paths of the lost fields, in the order they were met.
+    #[must_use]
+    pub fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// The paths as a header value: separated by commas, ASCII only, bounded; `None` when nothing was lost.
+    #[must_use]
+    pub fn header_value(&self) -> Option<String> {
+        let mut value = String::new();
+        for (i, field) in self.fields.iter().enumerate() {
+            let left = self.fields.len() - i;
+            if value.len() + field.len() > HEADER_LIMIT {
+                value.push_str(&format!("{}and {left} more", if i == 0 { "" } else { ", " }));
+                break;
+            }
+            if i > 0 {
+                value.push_str(", ");
+            }
+            value.extend(field.chars().map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' }));
+        }
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_value_is_ascii_and_bounded() {
+        let mut losses = Losses::default();
+        assert_eq!(losses.header_value(), None);
+        losses.add("a");
+        losses.add("a");
+        losses.add("zażółć\r\nx: 1, 2");
+        assert_eq!(losses.header_value().as_deref(), Some("a, za????????x:?1??2"));
+        losses.add("x".repeat(2000));
+        losses.add("y");
+        assert!(losses.header_value().is_some_and(|v| v.ends_with(", and 2 more")));
+    }
+}

@@ -1,0 +1,76 @@
+//! Tools the model may call, and what form its answer must have.
+
+use serde_json::Value;
+
+use super::{
+    place::{Given, Place},
+    rest::Rest,
+};
+
+/// A tool.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tool {
+    /// A function of the client's.
+    Function {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        description: Option<String>,
+        /// JSON schema of its arguments.
+        parameters: Option<Value>,
+        /// Whether the arguments must follow the schema exactly.
+        strict: Option<Given<bool>>,
+        /// Other fields.
+        rest: Rest,
+    },
+    /// A tool that only the client's own provider has (web search, code execution, …).
+    Other(Given<Value>),
+}
+
+/// Whether a tool is to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToolChoice {
+    /// As the model likes.
+    Auto,
+    /// None.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Named(String),
+    /// A choice only the client's own dialect knows.
+    Other(Value),
+}
+
+/// What form the answer must have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Format {
+    /// Any text.
+    Text,
+    /// Some JSON.
+    Json,
+    /// JSON after a schema.
+    Schema {
+        /// OpenAI's name for it.
+        name: Option<Given<String>>,
+        /// What it is for.
+        description: Option<Given<String>>,
+        /// The JSON schema.
+        schema: Value,
+        /// Whether to follow it exactly.
+        strict: Option<Given<bool>>,
+    },
+    /// A form only the client's own dialect knows (grammars, …).
+    Other(Value),
+}
+
+impl Tool {
+    /// Where it stood.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Function { rest, .. } => rest.at,
+            Self::Other(given) => given.at,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The `content` of an OpenAI message: a text, or a list of parts.
+
+use serde_json::{Map, Value, json};
+
+use crate::canonical::{Fields, Given, Image, Invalid, Losses, Part, Place};
+
+/// Reads `content`. An empty text says nothing and gives no part.
+pub(super) fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, Invalid> {
+    let Some(Given { value, at }) = content else { return Ok(Vec::new()) };
+    match value {
+        Value::String(text) if text.is_empty() => Ok(Vec::new()),
+        Value::String(text) => Ok(vec![Part::text(text)]),
+        Value::Array(items) => items.into_iter().enumerate().map(|(i, item)| read_part(at.item("", i), item)).collect(),
+        _ => Err(Invalid::new(at, "a string or a list of parts")),
+    }
+}
+
+fn read_part(at: Place, item: Value) -> Result<Part, Invalid> {
+    let Value::Object(_) = &item else {
+        return match item {
+            Value::String(text) => Ok(Part::text(text)),
+            _ => Err(Invalid::new(at, "a part with a type")),
+        };
+    };
+    match item.get("type").and_then(Value::as_str) {
+        Some("text") => {
+            let mut part = Fields::new(at, item)?;
+            part.forget(&["type"]);
+            Ok(Part::Text { text: part.required("text")?, rest: part.rest() })
+        }
+        Some("refusal") => Ok(Part::Refusal(Given::new(Fields::new(at, item)?.required("refusal")?, at))),
+        Some("image_url") => read_image(at, item),
+        _ => Ok(Part::Other(Given::new(item, at))),
+    }
+}
+
+fn read_image(at: Place, item: Value) -> Result<Part, Invalid> {
+    let mut part = Fields::new(at, item)?;
+    part.forget(&["type"]);
+    let wanted = Invalid::new(at.field("image_url"), "an object with a url");
+    let (url, detail) = match part.take("image_url") {
+        Some(Given { value: Value::String(url), .. }) => (url, None),
+        Some(Given { value, at }) => {
+            let mut inner = Fields::new(at, value)?;
+            (inner.required("url")?, inner.string("detail")?)
+        }
+        None => return Err(wanted),
+    };
+    Ok(Part::Image { image: Given::new(Image::from_url(url), at), detail, rest: part.rest() })
+}
+
+/// Writes texts and pictures: one text as a string, anything else as a list. `None` when there is nothing.
+pub(super) fn write_content(parts: Vec<Part>, losses: &mut Losses) -> Option<Value> {
+    let mut items = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Text { text, rest } => {
+                rest.lose(losses);
+                items.push(json!({"type": "text", "text": text}));
+            }
+            Part::Image { image, detail, rest } => {
+                rest.lose(losses);
+                let mut url = Map::new();
+                url.insert("url".to_owned(), image.value.into_url().into());
+                if let Some(detail) = detail {
+                    url.insert("detail".to_owned(), detail.value.into());
+                }
+                items.push(json!({"type": "image_url", "image_url": url}));
+            }
+            Part::Refusal(text) => items.push(json!({"type": "text", "text": text.value})),
+            Part::Other(Given { value, at }) => match own_part(&value) {
+                true => items.push(value),
+                false => losses.add(at),
+            },
+            Part::Thought(thought) => losses.add(thought.at),
+            Part::ToolCall(call) => losses.add(call.rest.at),
+            Part::ToolResult(result) => losses.add(result.rest.at),
+        }
+    }
+    match items.len() {
+        0 => None,
+        1 if items[0]["type"] == "text" => Some(items.swap_remove(0)["text"].take()),
+        _ => Some(items.into()),
+    }
+}
+
+/// Whether a part without canonical meaning is one of OpenAI's own.
+fn own_part(value: &Value) -> bool {
+    matches!(value["type"].as_str(), Some("input_audio" | "file" | "video_url"))
+}

@@ -1,0 +1,103 @@
+//! Reads the `messages` of an OpenAI chat request.
+
+use serde_json::Value;
+
+use super::content::read_content;
+use crate::canonical::{Fields, Given, Invalid, Message, Part, Place, Rest, Role, Thought, ToolCall, ToolResult};
+
+/// Reads the history.
+pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Invalid> {
+    list.value
+        .into_iter()
+        .enumerate()
+        .map(|(i, value)| read_message(Fields::new(Place::ROOT.item("messages", i), value)?))
+        .collect()
+}
+
+fn read_message(mut message: Fields) -> Result<Message, Invalid> {
+    let role = match message.required("role")?.as_str() {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => return read_assistant(message),
+        "tool" | "function" => return read_tool(message),
+        _ => {
+            let at = message.place().field("role");
+            return Err(Invalid::new(at, "system, developer, user, assistant or tool"));
+        }
+    };
+    let parts = read_content(message.take("content"))?;
+    Ok(Message { role, parts, name: message.string("name")?, rest: message.rest() })
+}
+
+fn read_assistant(mut message: Fields) -> Result<Message, Invalid> {
+    let mut parts = read_thoughts(&mut message)?;
+    parts.extend(read_content(message.take("content"))?);
+    parts.extend(message.string("refusal")?.filter(|text| !text.value.is_empty()).map(Part::Refusal));
+    if let Some(calls) = message.list("tool_calls")? {
+        for (i, call) in calls.value.into_iter().enumerate() {
+            parts.push(read_call(Fields::new(message.place().item("tool_calls", i), call)?)?);
+        }
+    }
+    if let Some(mut call) = message.object("function_call")? {
+        let name = call.required("name")?;
+        let arguments = call.string("arguments")?.map(|given| given.value).unwrap_or_default();
+        parts.push(Part::ToolCall(ToolCall { id: String::new(), name, arguments, rest: call.rest() }));
+    }
+    message.forget(&["function_call", "tool_calls", "annotations"]);
+    Ok(Message { role: Role::Assistant, parts, name: message.string("name")?, rest: message.rest() })
+}
+
+/// Thoughts: `reasoning_details` where the client sends them back, for the seals in them; else the plain text.
+fn read_thoughts(message: &mut Fields) -> Result<Vec<Part>, Invalid> {
+    let at = message.place();
+    let mut plain = None;
+    for name in ["reasoning_content", "reasoning"] {
+        plain = message.string(name)?.filter(|text| !text.value.is_empty()).or(plain);
+    }
+    let details = message.list("reasoning_details")?.filter(|list| !list.value.is_empty());
+    let Some(details) = details else {
+        let thought = |text: Given<String>| Thought { text: text.value, signature: None, sealed: None, at: text.at };
+        return Ok(plain.map(thought).map(Part::Thought).into_iter().collect());
+    };
+    let mut parts = Vec::new();
+    for (i, detail) in details.value.into_iter().enumerate() {
+        let at = at.item("reasoning_details", i);
+        let mut detail = Fields::new(at, detail)?;
+        let text = detail.string("text")?.or(detail.string("summary")?).map(|given| given.value).unwrap_or_default();
+        let signature = detail.string("signature")?.map(|given| given.value);
+        let sealed = detail.string("data")?.map(|given| given.value);
+        parts.push(Part::Thought(Thought { text, signature, sealed, at }));
+    }
+    Ok(parts)
+}
+
+fn read_call(mut call: Fields) -> Result<Part, Invalid> {
+    let id = call.string("id")?.map(|given| given.value).unwrap_or_default();
+    if let Some(mut function) = call.object("function")? {
+        let name = function.required("name")?;
+        let arguments = read_arguments(&mut function)?;
+        call.forget(&["type", "index"]);
+        return Ok(Part::ToolCall(ToolCall { id, name, arguments, rest: call.rest() }));
+    }
+    let at = call.place();
+    Ok(Part::Other(Given::new(Value::Object(call.rest().fields), at)))
+}
+
+/// The arguments: text in OpenAI's dialect, but some clients send the object itself.
+fn read_arguments(function: &mut Fields) -> Result<String, Invalid> {
+    match function.take("arguments") {
+        None => Ok(String::new()),
+        Some(Given { value: Value::String(text), .. }) => Ok(text),
+        Some(Given { value: value @ Value::Object(_), .. }) => Ok(value.to_string()),
+        Some(Given { at, .. }) => Err(Invalid::new(at, "a string of JSON")),
+    }
+}
+
+fn read_tool(mut message: Fields) -> Result<Message, Invalid> {
+    let id = message.string("tool_call_id")?.map(|given| given.value).unwrap_or_default();
+    let name = message.string("name")?.map(|given| given.value);
+    let parts = read_content(message.take("content"))?;
+    let result = ToolResult { id, name, parts, is_error: None, rest: message.rest() };
+    Ok(Message { role: Role::Tool, parts: vec![Part::ToolResult(result)], name: None, rest: Rest::default() })
+}

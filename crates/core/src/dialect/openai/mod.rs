@@ -1,0 +1,24 @@
+//! OpenAI chat completions, with the ways of the servers that imitate it.
+
+mod chunk_read;
+mod chunk_write;
+mod content;
+mod flavour;
+mod history_read;
+mod history_write;
+mod reply_read;
+mod reply_write;
+mod request_read;
+mod request_write;
+mod usage;
+mod words;
+
+pub(crate) use chunk_read::ChatReader;
+pub(crate) use chunk_write::{ChatWriter, logprobs_object};
+pub(crate) use flavour::Flavour;
+pub(crate) use reply_read::read_reply;
+pub(crate) use reply_write::write_reply;
+pub(crate) use request_read::{read_request, read_sampling, read_stream};
+pub(crate) use request_write::{write_request, write_sampling};
+pub(crate) use usage::{UsageWire, usage_value};
+pub(crate) use words::{finish_reason, stop_of};

@@ -1,0 +1,180 @@
+//! Reads an OpenAI chat request.
+
+use serde_json::Value;
+
+use super::history_read::read_messages;
+use crate::canonical::{
+    Effort, Fields, Format, Given, Input, Invalid, Place, Request, Sampling, Thinking, Tool, ToolChoice,
+};
+
+/// Reads the body of a chat request.
+///
+/// # Errors
+/// A field has the wrong type, or `messages` is missing.
+pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
+    let mut body = Fields::new(Place::ROOT, body)?;
+    body.forget(&["model", "model_name"]);
+    let messages = body.list("messages")?.ok_or_else(|| Invalid::new(Place::ROOT.field("messages"), "a list"))?;
+    let (stream, usage_wanted) = read_stream(&mut body)?;
+    Ok(Request {
+        stream,
+        usage_wanted,
+        input: Input::Messages(read_messages(messages)?),
+        tools: read_tools(&mut body)?,
+        tool_choice: read_tool_choice(&mut body)?,
+        parallel_tool_calls: body.boolean("parallel_tool_calls")?,
+        format: body.take("response_format").map(read_format).transpose()?,
+        thinking: read_thinking(&mut body)?,
+        sampling: read_sampling(&mut body)?,
+        user: body.string("user")?,
+        service_tier: body.string("service_tier")?,
+        rest: body.rest(),
+    })
+}
+
+/// Whether to stream, and with usage numbers.
+pub(crate) fn read_stream(body: &mut Fields) -> Result<(bool, bool), Invalid> {
+    let stream = body.boolean("stream")?.is_some_and(|given| given.value);
+    let usage = match body.object("stream_options")? {
+        Some(mut options) => options.boolean("include_usage")?.is_some_and(|given| given.value),
+        None => false,
+    };
+    Ok((stream, usage))
+}
+
+/// The sampling fields that OpenAI and the servers that imitate it know.
+pub(crate) fn read_sampling(body: &mut Fields) -> Result<Sampling, Invalid> {
+    let newer = body.integer("max_completion_tokens")?;
+    let older = body.integer("max_tokens")?;
+    let logit_bias = body.object("logit_bias")?.map(Fields::rest);
+    let repetition = body.number("repetition_penalty")?;
+    Ok(Sampling {
+        temperature: body.number("temperature")?,
+        top_p: body.number("top_p")?,
+        top_k: body.number("top_k")?,
+        min_p: body.number("min_p")?,
+        typical_p: body.number("typical_p")?,
+        presence_penalty: body.number("presence_penalty")?,
+        frequency_penalty: body.number("frequency_penalty")?,
+        repeat_penalty: body.number("repeat_penalty")?.or(repetition),
+        seed: body.number("seed")?,
+        max_tokens: newer.or(older),
+        stop: body.strings("stop")?,
+        n: body.integer("n")?,
+        logprobs: body.boolean("logprobs")?,
+        top_logprobs: body.integer("top_logprobs")?,
+        logit_bias: logit_bias.filter(|rest| !rest.fields.is_empty()).map(|rest| Given::new(rest.fields, rest.at)),
+        num_ctx: body.number("num_ctx")?,
+        keep_alive: body.take("keep_alive").or(body.take("ttl")),
+    })
+}
+
+fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
+    let mut thinking = Thinking::default();
+    if let Some(given) = body.string("reasoning_effort")? {
+        set_effort(&mut thinking, given)?;
+    }
+    if let Some(mut reasoning) = body.object("reasoning")? {
+        if let Some(given) = reasoning.string("effort")? {
+            set_effort(&mut thinking, given)?;
+        }
+        thinking.budget = reasoning.integer("max_tokens")?;
+        thinking.enabled = reasoning.boolean("enabled")?.or(thinking.enabled);
+        thinking.display = reasoning.string("summary")?;
+    }
+    Ok(thinking)
+}
+
+/// `none` switches thinking off; any other word is how hard to think.
+pub(crate) fn set_effort(thinking: &mut Thinking, given: Given<String>) -> Result<(), Invalid> {
+    if given.value == "none" {
+        thinking.enabled = Some(given.map(|_| false));
+        return Ok(());
+    }
+    match Effort::from_word(&given.value) {
+        Some(effort) => thinking.effort = Some(given.map(|_| effort)),
+        None => return Err(Invalid::new(given.at, "none, minimal, low, medium, high, xhigh or max")),
+    }
+    Ok(())
+}
+
+fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+    let mut tools = Vec::new();
+    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+        let at = Place::ROOT.item("tools", i);
+        if value.get("function").is_none_or(|function| !function.is_object()) {
+            tools.push(Tool::Other(Given::new(value, at)));
+            continue;
+        }
+        let mut tool = Fields::new(at, value)?;
+        let mut function = tool.object("function")?.expect("an object, as just checked");
+        tool.forget(&["type"]);
+        let mut read = read_function(&mut function)?;
+        if let Tool::Function { rest, .. } = &mut read {
+            *rest = tool.rest();
+            rest.fields.extend(function.rest().fields);
+        }
+        tools.push(read);
+    }
+    for (i, value) in body.list("functions")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+        let mut function = Fields::new(Place::ROOT.item("functions", i), value)?;
+        let mut read = read_function(&mut function)?;
+        if let Tool::Function { rest, .. } = &mut read {
+            *rest = function.rest();
+        }
+        tools.push(read);
+    }
+    Ok(tools)
+}
+
+fn read_function(function: &mut Fields) -> Result<Tool, Invalid> {
+    Ok(Tool::Function {
+        name: function.required("name")?,
+        description: function.string("description")?.map(|given| given.value),
+        parameters: function.take("parameters").map(|given| given.value),
+        strict: function.boolean("strict")?,
+        rest: Default::default(),
+    })
+}
+
+fn read_tool_choice(body: &mut Fields) -> Result<Option<Given<ToolChoice>>, Invalid> {
+    let older = body.take("function_call");
+    let Some(given) = body.take("tool_choice").or(older) else { return Ok(None) };
+    let choice = match &given.value {
+        Value::String(word) => match word.as_str() {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            "required" | "any" => ToolChoice::Required,
+            _ => return Err(Invalid::new(given.at, "auto, none, required or a named function")),
+        },
+        value => {
+            let name = value.pointer("/function/name").or(value.get("name").filter(|_| value.get("type").is_none()));
+            match name.and_then(Value::as_str) {
+                Some(name) => ToolChoice::Named(name.to_owned()),
+                None => ToolChoice::Other(value.clone()),
+            }
+        }
+    };
+    Ok(Some(Given::new(choice, given.at)))
+}
+
+fn read_format(given: Given<Value>) -> Result<Given<Format>, Invalid> {
+    let at = given.at;
+    let mut fields = Fields::new(at, given.value)?;
+    let format = match fields.peek("type") {
+        Some("text") => Format::Text,
+        Some("json_object") => Format::Json,
+        Some("json_schema") => {
+            let wanted = Invalid::new(at.field("json_schema"), "an object with a schema");
+            let mut inner = fields.object("json_schema")?.ok_or_else(|| wanted.clone())?;
+            Format::Schema {
+                name: inner.string("name")?,
+                description: inner.string("description")?,
+                schema: inner.take("schema").ok_or(wanted)?.value,
+                strict: inner.boolean("strict")?,
+            }
+        }
+        _ => Format::Other(Value::Object(fields.rest().fields)),
+    };
+    Ok(Given::new(format, at))
+}
