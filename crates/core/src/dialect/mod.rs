@@ -6,6 +6,7 @@ mod error_read;
 mod error_write;
 mod fault;
 mod identity;
+pub(crate) mod ollama;
 pub(crate) mod openai;
 mod stream;
 mod surface;

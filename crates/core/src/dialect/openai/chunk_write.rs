@@ -58,6 +58,8 @@ pub(crate) struct ChatWriter {
     usage: Option<Usage>,
     /// Answers whose role is told.
     begun: Vec<u32>,
+    /// The thought told so far, until its seal comes.
+    thought: String,
     details: usize,
 }
 
@@ -65,7 +67,16 @@ impl ChatWriter {
     /// A writer; the usage chunk is sent only where the client asked for it.
     pub(crate) fn new(identity: Identity, usage_wanted: bool) -> Self {
         let id = identity.id("chatcmpl-");
-        Self { identity, id, fingerprint: None, usage_wanted, usage: None, begun: Vec::new(), details: 0 }
+        Self {
+            identity,
+            id,
+            fingerprint: None,
+            usage_wanted,
+            usage: None,
+            begun: Vec::new(),
+            thought: String::new(),
+            details: 0,
+        }
     }
 
     /// With a `system_fingerprint` in every chunk.
@@ -167,10 +178,12 @@ impl WriteStream for ChatWriter {
                 self.chunk(choice, &Delta { refusal: Some(&text), ..Delta::default() }, None, out);
             }
             Event::Thought { choice, text } => {
+                self.thought.push_str(&text);
                 self.chunk(choice, &Delta { reasoning_content: Some(&text), ..Delta::default() }, None, out);
             }
             Event::Signature { choice, signature } => {
-                self.detail(choice, json!({"type": "reasoning.text", "signature": signature}), out);
+                let text = std::mem::take(&mut self.thought);
+                self.detail(choice, json!({"type": "reasoning.text", "text": text, "signature": signature}), out);
             }
             Event::Sealed { choice, data } => {
                 self.detail(choice, json!({"type": "reasoning.encrypted", "data": data}), out);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::history_read::read_messages;
 use crate::canonical::{
-    Effort, Fields, Format, Given, Input, Invalid, Place, Request, Sampling, Thinking, Tool, ToolChoice,
+    Effort, Fields, Format, Given, Input, Invalid, Place, Request, Rest, Sampling, Thinking, Tool, ToolChoice,
 };
 
 /// Reads the body of a chat request.
@@ -16,6 +16,8 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
     body.forget(&["model", "model_name"]);
     let messages = body.list("messages")?.ok_or_else(|| Invalid::new(Place::ROOT.field("messages"), "a list"))?;
     let (stream, usage_wanted) = read_stream(&mut body)?;
+    let mut sampling = read_sampling(&mut body)?;
+    let options = read_foreign_options(&mut body, &mut sampling)?;
     Ok(Request {
         stream,
         usage_wanted,
@@ -25,11 +27,19 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
         format: body.take("response_format").map(read_format).transpose()?,
         thinking: read_thinking(&mut body)?,
-        sampling: read_sampling(&mut body)?,
+        sampling,
         user: body.string("user")?,
         service_tier: body.string("service_tier")?,
+        options,
         rest: body.rest(),
     })
+}
+
+/// Ollama's `options`, which OpenAI clients send beside OpenAI's own fields to reach Ollama's context size.
+fn read_foreign_options(body: &mut Fields, sampling: &mut Sampling) -> Result<Rest, Invalid> {
+    let Some(mut options) = body.object("options")? else { return Ok(Rest::default()) };
+    sampling.num_ctx = sampling.num_ctx.take().or(options.number("num_ctx")?);
+    Ok(options.rest())
 }
 
 /// Whether to stream, and with usage numbers.

@@ -64,6 +64,7 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
         sampling,
         user,
         service_tier,
+        options,
         rest,
     } = request;
     let mut out = Map::new();
@@ -89,6 +90,7 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
             _ => losses.unless(Some(tier), &"auto".to_owned()),
         }
     }
+    options.lose(losses);
     match flavour {
         Flavour::Vllm => rest.carry(VLLM, &mut out, losses),
         Flavour::OpenAi => rest.carry(OWN, &mut out, losses),

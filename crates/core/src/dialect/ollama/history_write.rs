@@ -1,0 +1,130 @@
+//! Writes the `messages` of an Ollama chat request.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    canonical::{Image, Invalid, Losses, Message, Part, Role, ToolCall},
+    dialect::TranslateError,
+};
+
+/// What a message says, in Ollama's fields.
+#[derive(Default)]
+pub(super) struct Words {
+    pub(super) text: String,
+    pub(super) images: Vec<String>,
+    thinking: String,
+    calls: Vec<Value>,
+}
+
+/// Writes the history.
+///
+/// # Errors
+/// A picture by URL, or arguments of a tool call that are no object.
+pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Result<Vec<Value>, TranslateError> {
+    let mut out: Vec<Value> = Vec::with_capacity(messages.len());
+    for message in messages {
+        let Message { role, parts, name, rest } = message;
+        losses.given(name);
+        rest.lose(losses);
+        let mut said = Vec::new();
+        for part in parts {
+            match part {
+                Part::ToolResult(result) => {
+                    losses.unless(result.is_error, &false);
+                    result.rest.lose(losses);
+                    let words = Words::of(result.parts, losses)?;
+                    let mut tool = words.into_message("tool");
+                    tool.extend(result.name.map(|name| ("tool_name".to_owned(), name.into())));
+                    tool.insert("tool_call_id".to_owned(), result.id.into());
+                    out.push(tool.into());
+                }
+                other => said.push(other),
+            }
+        }
+        let role = match role {
+            Role::System | Role::Developer => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool if said.is_empty() => continue,
+            Role::Tool => "user",
+        };
+        if !said.is_empty() || out.last().is_none_or(|last| last["role"] != "tool") {
+            out.push(Words::of(said, losses)?.into_message(role).into());
+        }
+    }
+    Ok(out)
+}
+
+impl Words {
+    /// Gathers parts: texts joined by line breaks, as Ollama has one text a message.
+    pub(super) fn of(parts: Vec<Part>, losses: &mut Losses) -> Result<Self, TranslateError> {
+        let mut words = Self::default();
+        for part in parts {
+            match part {
+                Part::Text { text, rest } => {
+                    rest.lose(losses);
+                    words.say(&text);
+                }
+                Part::Refusal(text) => words.say(&text.value),
+                Part::Image { image, detail, rest } => {
+                    losses.unless(detail, &"auto".to_owned());
+                    rest.lose(losses);
+                    words.images.push(base64(image.value)?);
+                }
+                Part::Thought(thought) if thought.text.is_empty() => losses.add(thought.at),
+                Part::Thought(thought) => {
+                    if thought.signature.is_some_and(|seal| !seal.is_empty()) {
+                        losses.add(thought.at.field("signature"));
+                    }
+                    words.thinking.push_str(&thought.text);
+                }
+                Part::ToolCall(call) => words.calls.push(write_call(call, losses)?),
+                Part::ToolResult(result) => losses.add(result.rest.at),
+                Part::Other(other) => losses.add(other.at),
+            }
+        }
+        Ok(words)
+    }
+
+    fn say(&mut self, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(text);
+    }
+
+    fn into_message(self, role: &str) -> Map<String, Value> {
+        let mut out = Map::new();
+        out.insert("role".to_owned(), role.into());
+        out.insert("content".to_owned(), self.text.into());
+        if !self.thinking.is_empty() {
+            out.insert("thinking".to_owned(), self.thinking.into());
+        }
+        if !self.images.is_empty() {
+            out.insert("images".to_owned(), self.images.into());
+        }
+        if !self.calls.is_empty() {
+            out.insert("tool_calls".to_owned(), self.calls.into());
+        }
+        out
+    }
+}
+
+/// Ollama takes bytes only. The translator has put in what it could; a URL left over is an error with that URL.
+pub(super) fn base64(image: Image) -> Result<String, TranslateError> {
+    match image {
+        Image::Base64 { data, .. } => Ok(data),
+        Image::Url(url) => Err(TranslateError::Images { urls: vec![url], target: "ollama" }),
+    }
+}
+
+fn write_call(call: ToolCall, losses: &mut Losses) -> Result<Value, TranslateError> {
+    let ToolCall { id, name, arguments, rest } = call;
+    let wanted = || Invalid::new(rest.at.field("function").field("arguments"), "a JSON object");
+    let arguments = match arguments.trim() {
+        "" => Value::Object(Map::new()),
+        text => serde_json::from_str(text).ok().filter(Value::is_object).ok_or_else(wanted)?,
+    };
+    rest.lose(losses);
+    Ok(json!({"id": id, "function": {"name": name, "arguments": arguments}}))
+}

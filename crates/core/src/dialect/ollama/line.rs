@@ -1,0 +1,136 @@
+//! One object of an Ollama answer: the whole of it, or a line of its stream.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, Timings, ToolCall, Usage},
+    dialect::Text,
+};
+
+/// A chat or generate object.
+#[derive(Deserialize)]
+pub(super) struct Line<'a> {
+    #[serde(default, borrow)]
+    pub(super) message: Option<Said<'a>>,
+    #[serde(default, borrow)]
+    pub(super) response: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    pub(super) thinking: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) done: bool,
+    #[serde(default)]
+    pub(super) done_reason: Option<String>,
+    #[serde(default)]
+    pub(super) error: Option<Value>,
+    #[serde(default)]
+    pub(super) logprobs: Option<Value>,
+    #[serde(default)]
+    prompt_eval_count: Option<u64>,
+    #[serde(default)]
+    eval_count: Option<u64>,
+    #[serde(default)]
+    total_duration: Option<u64>,
+    #[serde(default)]
+    load_duration: Option<u64>,
+    #[serde(default)]
+    prompt_eval_duration: Option<u64>,
+    #[serde(default)]
+    eval_duration: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Said<'a> {
+    #[serde(default, borrow)]
+    pub(super) content: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    pub(super) thinking: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) tool_calls: Option<Vec<Call>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Call {
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    pub(super) function: Function,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Function {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) arguments: Map<String, Value>,
+}
+
+impl Line<'_> {
+    /// The usage. Ollama leaves the prompt's count out when its cache had all of it.
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            input: self.prompt_eval_count.unwrap_or_default(),
+            output: self.eval_count.unwrap_or_default(),
+            ..Usage::default()
+        }
+    }
+
+    /// The durations; nanoseconds on the wire.
+    pub(super) fn timings(&self) -> Timings {
+        Timings {
+            total: self.total_duration.map(Duration::from_nanos),
+            load: self.load_duration.map(Duration::from_nanos),
+            prompt: self.prompt_eval_duration.map(Duration::from_nanos),
+            output: self.eval_duration.map(Duration::from_nanos),
+        }
+    }
+}
+
+/// What `done_reason` says; tool calls have no word of their own there.
+pub(super) fn stop_of(reason: Option<&str>, called: bool) -> Stop {
+    match reason {
+        Some("length") => Stop::Length,
+        None | Some("stop" | "") if called => Stop::ToolUse,
+        None | Some("stop" | "") => Stop::End,
+        Some(other) => Stop::Other(other.to_owned()),
+    }
+}
+
+/// Reads the body of a whole answer.
+///
+/// # Errors
+/// It is no Ollama answer.
+pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
+    let line: Line<'_> = serde_json::from_slice(body)?;
+    if line.message.is_none() && line.response.is_none() {
+        return Err(serde::de::Error::custom("neither message nor response"));
+    }
+    let (usage, timings) = (line.usage(), line.timings());
+    let said = line.message.unwrap_or(Said { content: line.response, thinking: line.thinking, tool_calls: None });
+    let mut parts = Vec::new();
+    if let Some(text) = filled(said.thinking) {
+        parts.push(Part::Thought(Thought { text, signature: None, sealed: None, at: Place::ROOT }));
+    }
+    parts.extend(filled(said.content).map(Part::text));
+    let calls = said.tool_calls.unwrap_or_default();
+    let stop = stop_of(line.done_reason.as_deref(), !calls.is_empty());
+    parts.extend(calls.into_iter().map(|call| {
+        Part::ToolCall(ToolCall {
+            id: call.id.unwrap_or_default(),
+            name: call.function.name,
+            arguments: Value::Object(call.function.arguments).to_string(),
+            rest: Rest::default(),
+        })
+    }));
+    let logprobs = line.logprobs.filter(Value::is_array);
+    Ok(Reply {
+        choices: vec![Choice { index: 0, parts, stop: Some(stop), logprobs }],
+        usage: Some(usage),
+        timings,
+        ..Reply::default()
+    })
+}
+
+fn filled(text: Option<Text<'_>>) -> Option<String> {
+    text.map(|text| text.0.into_owned()).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,105 @@
+//! Ollama's `options`.
+
+use serde_json::{Map, Value};
+
+use crate::canonical::{Fields, Given, Invalid, Losses, Rest, Sampling};
+
+/// Options without a canonical meaning that Ollama knows (API description, ModelOptions, and its modelfile page).
+const OWN: &[&str] = &[
+    "draft_num_predict",
+    "low_vram",
+    "main_gpu",
+    "mirostat",
+    "mirostat_eta",
+    "mirostat_tau",
+    "num_batch",
+    "num_gpu",
+    "num_keep",
+    "num_thread",
+    "numa",
+    "penalize_newline",
+    "repeat_last_n",
+    "tfs_z",
+    "use_mlock",
+    "use_mmap",
+];
+
+/// Reads `options`, and the fields beside it that belong to sampling.
+pub(super) fn read_options(body: &mut Fields) -> Result<(Sampling, Rest), Invalid> {
+    let mut sampling = Sampling {
+        keep_alive: body.take("keep_alive"),
+        logprobs: body.boolean("logprobs")?,
+        top_logprobs: body.integer("top_logprobs")?,
+        ..Sampling::default()
+    };
+    let Some(mut options) = body.object("options")? else { return Ok((sampling, Rest::default())) };
+    sampling.temperature = options.number("temperature")?;
+    sampling.top_p = options.number("top_p")?;
+    sampling.top_k = options.number("top_k")?;
+    sampling.min_p = options.number("min_p")?;
+    sampling.typical_p = options.number("typical_p")?;
+    sampling.presence_penalty = options.number("presence_penalty")?;
+    sampling.frequency_penalty = options.number("frequency_penalty")?;
+    sampling.repeat_penalty = options.number("repeat_penalty")?;
+    sampling.seed = options.number("seed")?;
+    sampling.max_tokens = options.integer("num_predict")?;
+    sampling.stop = options.strings("stop")?;
+    sampling.num_ctx = options.number("num_ctx")?;
+    Ok((sampling, options.rest()))
+}
+
+/// Writes `options`, and the fields beside it that belong to sampling.
+pub(super) fn write_options(sampling: Sampling, others: Rest, out: &mut Map<String, Value>, losses: &mut Losses) {
+    let Sampling {
+        temperature,
+        top_p,
+        top_k,
+        min_p,
+        typical_p,
+        presence_penalty,
+        frequency_penalty,
+        repeat_penalty,
+        seed,
+        max_tokens,
+        stop,
+        n,
+        logprobs,
+        top_logprobs,
+        logit_bias,
+        num_ctx,
+        keep_alive,
+    } = sampling;
+    losses.unless(n, &1);
+    losses.given(logit_bias);
+    let numbers = [
+        ("temperature", temperature),
+        ("top_p", top_p),
+        ("top_k", top_k),
+        ("min_p", min_p),
+        ("typical_p", typical_p),
+        ("presence_penalty", presence_penalty),
+        ("frequency_penalty", frequency_penalty),
+        ("repeat_penalty", repeat_penalty),
+        ("seed", seed),
+        ("num_ctx", num_ctx),
+    ];
+    let mut options = Map::new();
+    for (name, given) in numbers {
+        put(&mut options, name, given);
+    }
+    put(&mut options, "num_predict", max_tokens);
+    put(&mut options, "stop", stop);
+    others.carry(OWN, &mut options, losses);
+    if !options.is_empty() {
+        out.insert("options".to_owned(), options.into());
+    }
+    put(out, "logprobs", logprobs);
+    put(out, "top_logprobs", top_logprobs);
+    put(out, "keep_alive", keep_alive);
+}
+
+fn put<T: Into<Value>>(target: &mut Map<String, Value>, name: &str, given: Option<Given<T>>) {
+    if let Some(given) = given {
+        target.insert(name.to_owned(), given.value.into());
+    }
+}
