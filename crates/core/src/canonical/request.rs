@@ -42,6 +42,7 @@ pub struct Request {
 }
 
 /// What the model is to answer.
+#[expect(clippy::large_enum_variant, reason = "few live at a time, and not for long")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// A conversation.

@@ -8,6 +8,7 @@ use super::{
 };
 
 /// A tool.
+#[expect(clippy::large_enum_variant, reason = "few live at a time, and not for long")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tool {
     /// A function of the client's.
@@ -43,6 +44,7 @@ pub enum ToolChoice {
 }
 
 /// What form the answer must have.
+#[expect(clippy::large_enum_variant, reason = "few live at a time, and not for long")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
     /// Any text.

@@ -122,7 +122,9 @@ impl Call {
 mod tests {
     use super::*;
 
-    fn run(pieces: &[(Option<u32>, Option<&'static str>, Option<&'static str>, Option<&'static str>)]) -> Vec<String> {
+    type Said = (Option<u32>, Option<&'static str>, Option<&'static str>, Option<&'static str>);
+
+    fn run(pieces: &[Said]) -> Vec<String> {
         let mut calls = Calls::default();
         let mut said = Vec::new();
         let mut sink = |event: Event<'_>| {

@@ -1,11 +1,15 @@
 //! The dialects that clients and providers speak: their shapes, their streams, their errors.
 
+pub(crate) mod anthropic;
 mod call_assembly;
+pub(crate) mod completions;
+pub(crate) mod embeddings;
 mod error;
 mod error_read;
 mod error_write;
 mod fault;
 mod identity;
+pub(crate) mod lmstudio;
 pub(crate) mod ollama;
 pub(crate) mod openai;
 mod stream;

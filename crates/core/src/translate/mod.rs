@@ -1,1 +1,20 @@
 //! Carries a request from one dialect to another, and its answer back.
+//!
+//! [`translate`] turns a client's body into one for a provider that does not speak the client's dialect. It comes with
+//! a [`ReplyTranslator`] for the answer. Nothing here does I/O: the caller moves the bytes.
+
+mod context;
+mod images;
+mod reply;
+mod request;
+mod route;
+
+pub use context::{Context, FetchedImage, Policy};
+pub use reply::{ReplyTranslator, Summary};
+pub use request::{Answer, Translated, Translation, translate};
+pub use route::{is_native, surface, target};
+
+pub use crate::{
+    canonical::{Losses, Stop, Timings, Usage},
+    dialect::{StreamFault, TranslateError},
+};

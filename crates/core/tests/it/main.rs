@@ -1,3 +1,4 @@
 //! The integration tests of the core crate.
 
 mod json;
+mod translate;

@@ -11,7 +11,7 @@ mod stream_read;
 mod stream_write;
 
 pub(crate) use line::read_reply;
-pub(crate) use reply_write::write_reply;
+pub(crate) use reply_write::{write_loaded, write_reply};
 pub(crate) use request_read::{read_chat, read_generate};
 pub(crate) use request_write::{write_chat, write_generate};
 pub(crate) use stream_read::LineReader;

@@ -33,6 +33,17 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, shape: Shape) -> Va
     out.into()
 }
 
+/// Writes the answer to a request that only loads or unloads the model.
+pub(crate) fn write_loaded(identity: &Identity, shape: Shape, reason: &str) -> Vec<u8> {
+    let mut out = head(identity);
+    say(&mut out, shape, "", "", Vec::new());
+    out.insert("done".to_owned(), true.into());
+    out.insert("done_reason".to_owned(), reason.into());
+    let mut body = Value::Object(out).to_string().into_bytes();
+    body.push(b'\n');
+    body
+}
+
 /// The fields every object begins with.
 pub(super) fn head(identity: &Identity) -> Map<String, Value> {
     let mut out = Map::new();

@@ -94,13 +94,17 @@ pub(crate) struct ChatReader {
 }
 
 impl ReadStream for ChatReader {
-    fn read(&mut self, _: &str, data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    fn read(&mut self, name: &str, data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         if self.done {
             return Ok(());
         }
         if data.trim_ascii() == b"[DONE]" {
             self.end(sink);
             return Ok(());
+        }
+        if name == "error" {
+            let value: Value = serde_json::from_slice(data)?;
+            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &value)));
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data)?;
         if let Some(error) = chunk.error {

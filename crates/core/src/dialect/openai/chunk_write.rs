@@ -171,7 +171,7 @@ impl WriteStream for ChatWriter {
             Event::Start => self.begin(0, out),
             Event::Ping | Event::Timings(_) => {}
             Event::Text { choice, text, logprobs } => {
-                let logprobs = logprobs.map(|content| logprobs_object(&content));
+                let logprobs = logprobs.map(|content| json!({"content": content, "refusal": null}));
                 self.chunk_with(choice, &Delta { content: Some(&text), ..Delta::default() }, logprobs, None, out);
             }
             Event::Refusal { choice, text } => {
@@ -202,9 +202,4 @@ impl WriteStream for ChatWriter {
     fn abort(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
         out.extend_from_slice(&Surface::OpenAi.stream_error(error));
     }
-}
-
-/// Token probabilities as chat completions wrap them.
-pub(crate) fn logprobs_object(content: &Value) -> Value {
-    json!({"content": content, "refusal": null})
 }

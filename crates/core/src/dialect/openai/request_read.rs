@@ -31,8 +31,19 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
         user: body.string("user")?,
         service_tier: body.string("service_tier")?,
         options,
-        rest: body.rest(),
+        rest: telling(body.rest()),
     })
+}
+
+/// Leaves out fields that only say what is done anyway.
+pub(crate) fn telling(mut rest: Rest) -> Rest {
+    rest.fields.retain(|name, value| match name.as_str() {
+        "store" | "background" => *value != false,
+        "modalities" => *value != serde_json::json!(["text"]),
+        "truncation" => value != "disabled",
+        _ => true,
+    });
+    rest
 }
 
 /// Ollama's `options`, which OpenAI clients send beside OpenAI's own fields to reach Ollama's context size.

@@ -1,0 +1,94 @@
+//! Reads the content of Anthropic messages: a text, or a list of blocks.
+
+use serde_json::Value;
+
+use crate::canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult};
+
+/// Reads the history.
+pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Invalid> {
+    let read = |(i, value)| {
+        let mut message = Fields::new(Place::ROOT.item("messages", i), value)?;
+        let role = match message.required("role")?.as_str() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "system" => Role::System,
+            _ => return Err(Invalid::new(message.place().field("role"), "user or assistant")),
+        };
+        let place = message.place();
+        let parts = read_content(message.take("content"), place)?;
+        Ok(Message { role, parts, name: None, rest: message.rest() })
+    };
+    list.value.into_iter().enumerate().map(read).collect()
+}
+
+/// Reads `content` or `system`; blocks are named after the field in `place`.
+pub(super) fn read_content(content: Option<Given<Value>>, place: Place) -> Result<Vec<Part>, Invalid> {
+    let Some(Given { value, at }) = content else { return Ok(Vec::new()) };
+    let name = if at == place.field("system") { "system" } else { "content" };
+    match value {
+        Value::String(text) if text.is_empty() => Ok(Vec::new()),
+        Value::String(text) => Ok(vec![Part::text(text)]),
+        Value::Array(items) => {
+            items.into_iter().enumerate().map(|(i, item)| read_block(place.item(name, i), item)).collect()
+        }
+        _ => Err(Invalid::new(at, "a string or a list of blocks")),
+    }
+}
+
+fn read_block(at: Place, item: Value) -> Result<Part, Invalid> {
+    let mut block = Fields::new(at, item)?;
+    let kind = block.peek("type").unwrap_or_default().to_owned();
+    if !matches!(kind.as_str(), "text" | "image" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result") {
+        return Ok(Part::Other(Given::new(Value::Object(block.rest().fields), at)));
+    }
+    block.forget(&["type"]);
+    Ok(match kind.as_str() {
+        "text" => Part::Text { text: block.required("text")?, rest: block.rest() },
+        "image" => return read_image(block),
+        "thinking" => Part::Thought(Thought {
+            text: block.required("thinking")?,
+            signature: block.string("signature")?.map(|given| given.value),
+            sealed: None,
+            at,
+        }),
+        "redacted_thinking" => {
+            let data = block.required("data")?;
+            Part::Thought(Thought { text: String::new(), signature: None, sealed: Some(data), at })
+        }
+        "tool_use" => Part::ToolCall(ToolCall {
+            id: block.required("id")?,
+            name: block.required("name")?,
+            arguments: match block.take("input") {
+                Some(Given { value: value @ Value::Object(_), .. }) => value.to_string(),
+                _ => return Err(Invalid::new(at.field("input"), "an object")),
+            },
+            rest: block.rest(),
+        }),
+        _ => Part::ToolResult(ToolResult {
+            id: block.required("tool_use_id")?,
+            name: None,
+            parts: read_content(block.take("content"), at)?,
+            is_error: block.boolean("is_error")?,
+            rest: block.rest(),
+        }),
+    })
+}
+
+fn read_image(mut block: Fields) -> Result<Part, Invalid> {
+    let at = block.place();
+    let wanted = Invalid::new(at.field("source"), "a source of type base64 or url");
+    let mut source = block.object("source")?.ok_or_else(|| wanted.clone())?;
+    let image = match source.peek("type") {
+        Some("base64") => {
+            let data = source.required("data")?;
+            Image::from_base64(source.string("media_type")?.map(|given| given.value).as_deref(), data)
+        }
+        Some("url") => Image::from_url(source.required("url")?),
+        Some("file") => {
+            let source = Value::Object(source.rest().fields);
+            return Ok(Part::Other(Given::new(serde_json::json!({"type": "image", "source": source}), at)));
+        }
+        _ => return Err(wanted),
+    };
+    Ok(Part::Image { image: Given::new(image, at), detail: None, rest: block.rest() })
+}

@@ -1,0 +1,145 @@
+//! Reads a Messages request.
+
+use serde_json::{Map, Value};
+
+use super::content_read::{read_content, read_messages};
+use crate::canonical::{
+    Effort, Fields, Format, Given, Input, Invalid, Message, Place, Request, Rest, Role, Sampling, Thinking, Tool,
+    ToolChoice,
+};
+
+/// Reads the body of a Messages request, or of a request to count its tokens.
+///
+/// # Errors
+/// A field has the wrong type, or `messages` is missing.
+pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
+    let mut body = Fields::new(Place::ROOT, body)?;
+    body.forget(&["model", "model_name"]);
+    let list = body.list("messages")?.ok_or_else(|| Invalid::new(Place::ROOT.field("messages"), "a list"))?;
+    let mut messages = read_messages(list)?;
+    let system = read_content(body.take("system"), Place::ROOT)?;
+    if !system.is_empty() {
+        messages.insert(0, Message::new(Role::System, system));
+    }
+    let (tool_choice, parallel_tool_calls) = read_tool_choice(&mut body)?;
+    let mut thinking = read_thinking(&mut body)?;
+    let format = read_output(&mut body, &mut thinking)?;
+    let (user, mut unknown) = read_metadata(&mut body)?;
+    Ok(Request {
+        stream: body.boolean("stream")?.is_some_and(|given| given.value),
+        usage_wanted: true,
+        input: Input::Messages(messages),
+        tools: read_tools(&mut body)?,
+        tool_choice,
+        parallel_tool_calls,
+        format,
+        thinking,
+        sampling: Sampling {
+            temperature: body.number("temperature")?,
+            top_p: body.number("top_p")?,
+            top_k: body.number("top_k")?,
+            max_tokens: body.integer("max_tokens")?,
+            stop: body.strings("stop_sequences")?,
+            ..Sampling::default()
+        },
+        user,
+        service_tier: read_tier(&mut body)?,
+        options: Rest::default(),
+        rest: {
+            let mut rest = body.rest();
+            rest.fields.append(&mut unknown);
+            rest
+        },
+    })
+}
+
+/// Who asks, and what else the metadata says.
+type Metadata = (Option<Given<String>>, Map<String, Value>);
+
+/// `user_id`; other metadata keeps its full path.
+fn read_metadata(body: &mut Fields) -> Result<Metadata, Invalid> {
+    let Some(mut metadata) = body.object("metadata")? else { return Ok((None, Map::new())) };
+    let user = metadata.string("user_id")?;
+    let rest = metadata.rest().fields;
+    Ok((user, rest.into_iter().map(|(name, value)| (format!("metadata.{name}"), value)).collect()))
+}
+
+/// `auto` means the same as with OpenAI; `standard_only` is OpenAI's `default`.
+fn read_tier(body: &mut Fields) -> Result<Option<Given<String>>, Invalid> {
+    let tier = body.string("service_tier")?;
+    Ok(tier.map(|given| given.map(|word| if word == "standard_only" { "default".to_owned() } else { word })))
+}
+
+fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+    let mut tools = Vec::new();
+    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+        let mut tool = Fields::new(Place::ROOT.item("tools", i), value)?;
+        if tool.peek("type").is_some_and(|kind| kind != "custom") {
+            let at = tool.place();
+            tools.push(Tool::Other(Given::new(Value::Object(tool.rest().fields), at)));
+            continue;
+        }
+        tool.forget(&["type"]);
+        tools.push(Tool::Function {
+            name: tool.required("name")?,
+            description: tool.string("description")?.map(|given| given.value),
+            parameters: tool.take("input_schema").map(|given| given.value),
+            strict: tool.boolean("strict")?,
+            rest: tool.rest(),
+        });
+    }
+    Ok(tools)
+}
+
+/// Which tool to call, and whether several at once.
+type Choice = (Option<Given<ToolChoice>>, Option<Given<bool>>);
+
+fn read_tool_choice(body: &mut Fields) -> Result<Choice, Invalid> {
+    let Some(mut fields) = body.object("tool_choice")? else { return Ok((None, None)) };
+    let at = fields.place();
+    let parallel = fields.boolean("disable_parallel_tool_use")?.map(|given| given.map(|disabled| !disabled));
+    let choice = match fields.required("type")?.as_str() {
+        "auto" => ToolChoice::Auto,
+        "any" => ToolChoice::Required,
+        "none" => ToolChoice::None,
+        "tool" => ToolChoice::Named(fields.required("name")?),
+        _ => return Err(Invalid::new(at.field("type"), "auto, any, tool or none")),
+    };
+    Ok((Some(Given::new(choice, at)), parallel))
+}
+
+fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
+    let mut thinking = Thinking::default();
+    let Some(mut fields) = body.object("thinking")? else { return Ok(thinking) };
+    let at = fields.place();
+    thinking.enabled = match fields.required("type")?.as_str() {
+        "disabled" => Some(Given::new(false, at)),
+        _ => Some(Given::new(true, at)),
+    };
+    thinking.budget = fields.integer("budget_tokens")?;
+    thinking.display = fields.string("display")?;
+    Ok(thinking)
+}
+
+/// `output_config`: the effort, and the form of the answer (`output_format` in its time as a beta).
+fn read_output(body: &mut Fields, thinking: &mut Thinking) -> Result<Option<Given<Format>>, Invalid> {
+    let mut format = body.object("output_format")?;
+    if let Some(mut config) = body.object("output_config")? {
+        format = config.object("format")?.or(format);
+        if let Some(given) = config.string("effort")? {
+            let wanted = "low, medium, high, xhigh or max";
+            let effort = Effort::from_word(&given.value).ok_or_else(|| Invalid::new(given.at, wanted))?;
+            thinking.effort = Some(given.map(|_| effort));
+        }
+    }
+    let Some(mut format) = format else { return Ok(None) };
+    let at = format.place();
+    let schema = format.take("schema").filter(|_| format.peek("type") == Some("json_schema"));
+    Ok(Some(match schema {
+        Some(schema) => {
+            let schema = schema.value;
+            Given::new(Format::Schema { name: None, description: None, schema, strict: None }, at)
+        }
+        None => Given::new(Format::Other(Value::Object(format.rest().fields)), at),
+    }))
+}

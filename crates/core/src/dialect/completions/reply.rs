@@ -1,0 +1,87 @@
+//! Reads and writes whole text completions.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::logprobs;
+use crate::{
+    canonical::{Choice, Part, Reply, Stop},
+    dialect::{
+        Identity,
+        openai::{UsageWire, finish_reason, stop_of, usage_value},
+    },
+};
+
+#[derive(Deserialize)]
+struct ReplyWire {
+    choices: Vec<ChoiceWire>,
+    #[serde(default)]
+    usage: Option<UsageWire>,
+    #[serde(default)]
+    system_fingerprint: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChoiceWire {
+    #[serde(default)]
+    index: u32,
+    text: String,
+    #[serde(default)]
+    finish_reason: Option<String>,
+    #[serde(default)]
+    logprobs: Option<Value>,
+}
+
+/// Reads the body of a whole answer.
+///
+/// # Errors
+/// It is no text completion.
+pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
+    let wire: ReplyWire = serde_json::from_slice(body)?;
+    let read = |choice: ChoiceWire| Choice {
+        index: choice.index,
+        parts: vec![Part::text(choice.text)],
+        stop: choice.finish_reason.map(|word| stop_of(&word, None)),
+        logprobs: choice.logprobs.and_then(|columns| logprobs::read(&columns)),
+    };
+    Ok(Reply {
+        choices: wire.choices.into_iter().map(read).collect(),
+        usage: wire.usage.map(Into::into),
+        fingerprint: wire.system_fingerprint,
+        ..Reply::default()
+    })
+}
+
+/// Writes a whole answer.
+pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
+    let Reply { choices, usage, timings: _, fingerprint, created } = reply;
+    let mut out = json!({
+        "id": identity.id("cmpl-"),
+        "object": "text_completion",
+        "created": created.unwrap_or(identity.created),
+        "model": identity.model,
+        "choices": choices.into_iter().map(write_choice).collect::<Vec<_>>(),
+        "usage": usage_value(&usage.unwrap_or_default()),
+    });
+    if let Some(fingerprint) = fingerprint {
+        out["system_fingerprint"] = fingerprint.into();
+    }
+    out
+}
+
+fn write_choice(choice: Choice) -> Value {
+    let mut text = String::new();
+    for part in choice.parts {
+        match part {
+            Part::Text { text: more, .. } => text.push_str(&more),
+            Part::Refusal(more) => text.push_str(&more.value),
+            _ => {}
+        }
+    }
+    json!({
+        "index": choice.index,
+        "text": text,
+        "logprobs": choice.logprobs.map(|rows| logprobs::write(&rows, 0)),
+        "finish_reason": finish_reason(&choice.stop.unwrap_or(Stop::End)),
+    })
+}

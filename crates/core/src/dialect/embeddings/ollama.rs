@@ -1,0 +1,102 @@
+//! Ollama's embeddings: `embed`, and the older `embeddings` for one prompt.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::openai::read_input;
+use crate::{
+    canonical::{EmbedInput, EmbedReply, EmbedRequest, Fields, Given, Invalid, Losses, Place, Usage},
+    dialect::Identity,
+};
+
+/// Reads the body of an `embed` request.
+///
+/// # Errors
+/// A field has the wrong type, or `input` is missing.
+pub(crate) fn read_embed(body: Value) -> Result<EmbedRequest, Invalid> {
+    read(body, "input")
+}
+
+/// Reads the body of an `embeddings` request.
+///
+/// # Errors
+/// A field has the wrong type, or `prompt` is missing.
+pub(crate) fn read_embeddings(body: Value) -> Result<EmbedRequest, Invalid> {
+    read(body, "prompt")
+}
+
+fn read(body: Value, input: &'static str) -> Result<EmbedRequest, Invalid> {
+    let mut body = Fields::new(Place::ROOT, body)?;
+    body.forget(&["model", "model_name", "stream"]);
+    Ok(EmbedRequest {
+        input: read_input(&mut body, input)?,
+        dimensions: body.number("dimensions")?,
+        base64: false,
+        truncate: body.boolean("truncate")?,
+        keep_alive: body.take("keep_alive"),
+        user: None,
+        rest: body.rest(),
+    })
+}
+
+/// Writes the body of an `embed` request.
+///
+/// # Errors
+/// The input is token numbers, which Ollama does not take.
+pub(crate) fn write_embed(request: EmbedRequest, model: &str, losses: &mut Losses) -> Result<Value, Invalid> {
+    let EmbedRequest { input: Given { value, at }, dimensions, base64: _, truncate, keep_alive, user, rest } = request;
+    let input = match value {
+        EmbedInput::Texts { mut texts, single: true } if texts.len() == 1 => texts.swap_remove(0).into(),
+        EmbedInput::Texts { texts, .. } => texts.into(),
+        EmbedInput::Tokens(_) => return Err(Invalid::new(at, "texts; this model's provider takes no token numbers")),
+    };
+    losses.given(user);
+    let mut out = Map::new();
+    out.insert("model".to_owned(), model.into());
+    out.insert("input".to_owned(), input);
+    out.extend(dimensions.map(|given| ("dimensions".to_owned(), given.value.into())));
+    out.extend(truncate.map(|given| ("truncate".to_owned(), given.value.into())));
+    out.extend(keep_alive.map(|given| ("keep_alive".to_owned(), given.value)));
+    rest.carry(&["options"], &mut out, losses);
+    Ok(out.into())
+}
+
+#[derive(Deserialize)]
+struct ReplyWire {
+    #[serde(default)]
+    embeddings: Option<Vec<Vec<f64>>>,
+    #[serde(default)]
+    embedding: Option<Vec<f64>>,
+    #[serde(default)]
+    prompt_eval_count: Option<u64>,
+}
+
+/// Reads an answer of either kind.
+///
+/// # Errors
+/// It has no embeddings.
+pub(crate) fn read_reply(body: &[u8]) -> Result<EmbedReply, serde_json::Error> {
+    let wire: ReplyWire = serde_json::from_slice(body)?;
+    let vectors = wire.embeddings.or(wire.embedding.map(|one| vec![one]));
+    let vectors = vectors.ok_or_else(|| serde::de::Error::missing_field("embeddings"))?;
+    let usage = Usage { input: wire.prompt_eval_count.unwrap_or_default(), ..Usage::default() };
+    Ok(EmbedReply { vectors, usage: Some(usage) })
+}
+
+/// Writes the answer to `embed`.
+pub(crate) fn write_embeddings(reply: EmbedReply, identity: &Identity, elapsed: Duration) -> Value {
+    json!({
+        "model": identity.model,
+        "embeddings": reply.vectors,
+        "total_duration": u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
+        "load_duration": 0,
+        "prompt_eval_count": reply.usage.unwrap_or_default().input,
+    })
+}
+
+/// Writes the answer to `embeddings`.
+pub(crate) fn write_embedding(reply: EmbedReply) -> Value {
+    json!({"embedding": reply.vectors.into_iter().next().unwrap_or_default()})
+}

@@ -1,0 +1,294 @@
+//! Turns a provider's answer into the client's.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::route::{is_embedding, surface};
+use crate::{
+    canonical::{Event, Reply, Stop, Timings, Usage},
+    codec::{DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
+    dialect::{
+        ErrorInfo, Framing, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions,
+        embeddings, lmstudio, ollama, openai,
+    },
+    operation::Operation,
+};
+
+/// What is known of an answer once it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// What it cost, where the provider said.
+    pub usage: Option<Usage>,
+    /// Why it ended.
+    pub stop: Option<Stop>,
+    /// How long it took, where the provider said.
+    pub timings: Timings,
+}
+
+/// Translates one answer, whole or streamed.
+///
+/// A streamed answer: give every frame to [`frame`](Self::frame); at the end of the provider's stream call
+/// [`finish`](Self::finish). After any error call [`abort`](Self::abort), unless nothing was sent to the client yet and
+/// another provider is to be tried.
+#[derive(Debug)]
+pub struct ReplyTranslator {
+    client: Operation,
+    provider: Operation,
+    identity: Identity,
+    /// Whether the client asked for usage numbers in a stream, or for embeddings as base64.
+    wish: bool,
+    elapsed: Duration,
+    /// When the first content came.
+    first: Option<Duration>,
+    stream: Option<Stream>,
+    summary: Summary,
+    has_content: bool,
+}
+
+/// The moving parts of a streamed answer.
+#[derive(Debug)]
+struct Stream {
+    frames: Frames,
+    reader: Box<dyn ReadStream>,
+    writer: Box<dyn WriteStream>,
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Frames {
+    Sse(SseDecoder),
+    Ndjson(NdjsonDecoder),
+}
+
+impl ReplyTranslator {
+    pub(super) fn new(client: Operation, provider: Operation, identity: Identity, wish: bool) -> Self {
+        let (stream, summary) = (None, Summary::default());
+        Self {
+            client,
+            provider,
+            identity,
+            wish,
+            stream,
+            summary,
+            has_content: false,
+            elapsed: Duration::ZERO,
+            first: None,
+        }
+    }
+
+    /// The API the client speaks.
+    #[must_use]
+    pub fn surface(&self) -> Surface {
+        surface(self.client)
+    }
+
+    /// The media type of the client's stream.
+    #[must_use]
+    pub fn stream_content_type(&self) -> &'static str {
+        self.surface().framing().content_type()
+    }
+
+    /// Translates a whole answer that came with a status of success.
+    ///
+    /// # Errors
+    /// The body is not what the provider's dialect says, or reports an error in spite of its status.
+    pub fn whole(&mut self, body: &[u8]) -> Result<Vec<u8>, StreamFault> {
+        self.has_content = true;
+        if is_embedding(self.client) {
+            return self.embeddings(body).map_err(|error| fault(&error, body));
+        }
+        let mut reply = self.read_whole(body).map_err(|error| fault(&error, body))?;
+        self.summary = Summary {
+            usage: reply.usage,
+            stop: reply.choices.first().and_then(|choice| choice.stop.clone()),
+            timings: reply.timings,
+        };
+        reply.timings = self.timings(reply.timings);
+        Ok(self.write_whole(reply).to_string().into_bytes())
+    }
+
+    /// Translates the next bytes of a stream, in any pieces, and appends what the client is to see of them.
+    ///
+    /// # Errors
+    /// The stream cannot be read on, or reports an error. What came before the fault is in `out`; of the fault itself
+    /// nothing is. Later calls do nothing.
+    pub fn frame(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        if self.stream.is_none() {
+            self.stream = Some(self.open());
+        }
+        let Self { stream: Some(stream), summary, has_content, elapsed, first, .. } = self else { return Ok(()) };
+        if stream.failed {
+            return Ok(());
+        }
+        let Stream { frames, reader, writer, failed } = stream;
+        let mut sink = |event: Event<'_>| {
+            if event.is_content() && !std::mem::replace(has_content, true) {
+                *first = Some(*elapsed);
+            }
+            summary.note(&event);
+            if matches!(event, Event::End) && summary.timings.total.is_none() && !elapsed.is_zero() {
+                let output = first.map(|first| elapsed.saturating_sub(first));
+                writer.write(Event::Timings(Timings { total: Some(*elapsed), output, ..summary.timings }), out);
+            }
+            writer.write(event, out);
+        };
+        let done = match frames {
+            Frames::Sse(decoder) => decoder.feed(bytes, |event| reader.read(event.name, event.data, &mut sink)),
+            Frames::Ndjson(decoder) => decoder.feed(bytes, |line| reader.read("", line, &mut sink)),
+        };
+        *failed = done.is_err();
+        done
+    }
+
+    /// The provider's stream has ended.
+    ///
+    /// # Errors
+    /// It was not complete.
+    pub fn finish(&mut self) -> Result<Summary, StreamFault> {
+        let whole = self.stream.as_ref().is_some_and(|stream| stream.reader.is_done() && !stream.failed);
+        if whole { Ok(self.summary.clone()) } else { Err(StreamFault::Truncated) }
+    }
+
+    /// Appends the error that ends a broken stream. Nothing may follow it.
+    pub fn abort(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.open(),
+        };
+        let stream = self.stream.insert(stream);
+        stream.failed = true;
+        stream.writer.abort(error, out);
+    }
+
+    /// Whether a client that was sent all output so far has seen part of the answer. Before that, another provider
+    /// can take over without the client noticing.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        self.has_content
+    }
+
+    /// Whether the provider said that the stream is complete.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.reader.is_done())
+    }
+
+    /// What is known of the answer so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Translates a provider's error answer: the status and the body for the client.
+    #[must_use]
+    pub fn error(&self, status: u16, body: &[u8]) -> (u16, Vec<u8>) {
+        let info = ErrorInfo::read(status, body);
+        (self.surface().error_status(&info), self.surface().error_body(&info))
+    }
+
+    /// Says how long the answer takes so far: call it before [`whole`](Self::whole), or before every
+    /// [`frame`](Self::frame). Only clients that expect durations see it, where the provider says nothing better.
+    pub fn elapsed(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    /// What the provider measured, else what was measured here.
+    fn timings(&self, timings: Timings) -> Timings {
+        if timings.total.is_some() || self.elapsed.is_zero() {
+            return timings;
+        }
+        let output = self.first.map(|first| self.elapsed.saturating_sub(first));
+        Timings { total: Some(self.elapsed), output, ..timings }
+    }
+
+    fn embeddings(&mut self, body: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+        let reply = match self.provider {
+            Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::read_ollama(body)?,
+            _ => embeddings::read_openai(body)?,
+        };
+        self.summary.usage = reply.usage;
+        let value = match self.client {
+            Operation::OllamaEmbed => embeddings::write_embeddings(reply, &self.identity, self.elapsed),
+            Operation::OllamaEmbeddings => embeddings::write_embedding(reply),
+            _ => embeddings::write_reply(reply, &self.identity, self.wish),
+        };
+        Ok(value.to_string().into_bytes())
+    }
+
+    fn read_whole(&self, body: &[u8]) -> Result<Reply, serde_json::Error> {
+        match self.provider {
+            Operation::OllamaChat | Operation::OllamaGenerate => ollama::read_reply(body),
+            Operation::Messages => anthropic::read_reply(body),
+            Operation::Completions => completions::read_reply(body),
+            _ => openai::read_reply(body),
+        }
+    }
+
+    fn write_whole(&self, reply: Reply) -> Value {
+        match self.client {
+            Operation::OllamaChat => ollama::write_reply(reply, &self.identity, ollama::Shape::Chat),
+            Operation::OllamaGenerate => ollama::write_reply(reply, &self.identity, ollama::Shape::Generate),
+            Operation::Messages => anthropic::write_reply(reply, &self.identity),
+            Operation::Completions => completions::write_reply(reply, &self.identity),
+            Operation::LmStudioChat | Operation::LmStudioCompletions => self.write_studio(reply),
+            _ => openai::write_reply(reply, &self.identity),
+        }
+    }
+
+    fn write_studio(&self, reply: Reply) -> Value {
+        let Summary { stop, usage, .. } = &self.summary;
+        let timings = reply.timings;
+        let mut out = match self.client {
+            Operation::LmStudioChat => openai::write_reply(reply, &self.identity),
+            _ => completions::write_reply(reply, &self.identity),
+        };
+        lmstudio::add_stats(&mut out, stop.as_ref(), usage.as_ref(), timings);
+        out
+    }
+
+    fn open(&self) -> Stream {
+        let reader: Box<dyn ReadStream> = match self.provider {
+            Operation::OllamaChat | Operation::OllamaGenerate => Box::new(ollama::LineReader::default()),
+            Operation::Messages => Box::new(anthropic::EventReader::default()),
+            Operation::Completions => Box::new(completions::TextReader::default()),
+            _ => Box::new(openai::ChatReader::default()),
+        };
+        let identity = self.identity.clone();
+        let writer: Box<dyn WriteStream> = match self.client {
+            Operation::OllamaChat => Box::new(ollama::LineWriter::new(identity, ollama::Shape::Chat)),
+            Operation::OllamaGenerate => Box::new(ollama::LineWriter::new(identity, ollama::Shape::Generate)),
+            Operation::Messages => Box::new(anthropic::EventWriter::new(identity)),
+            Operation::Completions => Box::new(completions::TextWriter::new(identity, self.wish)),
+            Operation::LmStudioChat => Box::new(lmstudio::StudioWriter::chat(identity)),
+            Operation::LmStudioCompletions => Box::new(lmstudio::StudioWriter::completion(identity)),
+            _ => Box::new(openai::ChatWriter::new(identity, self.wish)),
+        };
+        let frames = match surface(self.provider).framing() {
+            Framing::Sse => Frames::Sse(SseDecoder::new(DEFAULT_LIMIT)),
+            Framing::Ndjson => Frames::Ndjson(NdjsonDecoder::new(DEFAULT_LIMIT)),
+        };
+        Stream { frames, reader, writer, failed: false }
+    }
+}
+
+impl Summary {
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Usage(usage) => self.usage.get_or_insert_default().update(*usage),
+            Event::Stop { choice: 0, stop } => self.stop = Some(stop.clone()),
+            Event::Timings(timings) => self.timings = *timings,
+            _ => {}
+        }
+    }
+}
+
+/// A whole body that is no answer: an error of the provider's under a status of success, or nonsense.
+fn fault(error: &serde_json::Error, body: &[u8]) -> StreamFault {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
+            StreamFault::Provider(ErrorInfo::from_value(200, &value))
+        }
+        _ => StreamFault::Malformed(error.to_string()),
+    }
+}

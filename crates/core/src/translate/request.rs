@@ -1,0 +1,193 @@
+//! Turns a client's request into a provider's.
+
+use serde_json::Value;
+
+use super::{
+    context::{Context, Policy},
+    images,
+    reply::ReplyTranslator,
+    route::{is_embedding, surface, target, wanted},
+};
+use crate::{
+    api_type::ApiType,
+    canonical::{EmbedRequest, Input, Losses, Request, pair_calls},
+    dialect::{Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai},
+    operation::Operation,
+};
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Translation {
+    /// Send this to the provider, and translate its answer.
+    Send(Box<Translated>),
+    /// Answer this, with status 200, without asking the provider.
+    Answer(Answer),
+}
+
+/// A request for the provider.
+#[derive(Debug)]
+pub struct Translated {
+    /// The operation to call.
+    pub operation: Operation,
+    /// Its path below the provider's base URL, without a leading slash.
+    pub path: &'static str,
+    /// The body: JSON.
+    pub body: Vec<u8>,
+    /// Whether a stream was asked for, on both sides.
+    pub stream: bool,
+    /// What the provider cannot carry.
+    pub losses: Losses,
+    /// Translates the answer.
+    pub reply: ReplyTranslator,
+}
+
+/// An answer that needs no provider.
+#[derive(Debug)]
+pub struct Answer {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Whether its numbers are estimated.
+    pub estimated: bool,
+}
+
+/// Translates a request for a provider.
+///
+/// A body that the provider takes as it is ([`is_native`](super::is_native)) is better sent untouched; given here, it is read and
+/// written again.
+///
+/// # Errors
+/// See [`TranslateError`]; all are the client's to mend.
+pub fn translate(
+    from: Operation,
+    to: &dyn ApiType,
+    body: &[u8],
+    context: &Context<'_>,
+) -> Result<Translation, TranslateError> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
+    let Some(operation) = target(from, to) else {
+        return Err(TranslateError::NoSuchOperation { wanted: wanted(from), target: to.name() });
+    };
+    let model = context.public_model.to_owned();
+    let identity = Identity { model, seed: context.seed.to_owned(), created: context.now };
+    let mut losses = Losses::default();
+    if is_embedding(from) {
+        let request = read_embed(from, value)?;
+        let reply = ReplyTranslator::new(from, operation, identity, request.base64);
+        let body = write_embed(operation, to, request, context.upstream_model, &mut losses)?;
+        return send(to, Parts { operation, body, stream: false, losses, reply }, context.policy);
+    }
+    let mut request = read(from, value)?;
+    if let Input::Messages(messages) = &mut request.input {
+        pair_calls(messages);
+    }
+    let urls = images::resolve(&mut request, context.images);
+    if surface(operation) == Surface::Ollama && !urls.is_empty() {
+        return Err(TranslateError::Images { urls, target: to.name() });
+    }
+    if let Some(answer) = answer(from, &request, &identity) {
+        return Ok(Translation::Answer(answer));
+    }
+    let (stream, usage_wanted) = (request.stream, request.usage_wanted);
+    let body = write(operation, to, request, context.upstream_model, &mut losses)?;
+    let reply = ReplyTranslator::new(from, operation, identity, usage_wanted);
+    send(to, Parts { operation, body, stream, losses, reply }, context.policy)
+}
+
+/// A translated request, before the losses are judged.
+struct Parts {
+    operation: Operation,
+    body: Value,
+    stream: bool,
+    losses: Losses,
+    reply: ReplyTranslator,
+}
+
+fn send(to: &dyn ApiType, parts: Parts, policy: Policy) -> Result<Translation, TranslateError> {
+    let Parts { operation, body, stream, losses, reply } = parts;
+    if let (Policy::Reject, Some(field)) = (policy, losses.fields().first()) {
+        return Err(TranslateError::Unsupported { field: field.clone(), target: to.name() });
+    }
+    let path = to.path(operation).expect("the target was chosen because it has a path");
+    let body = body.to_string().into_bytes();
+    Ok(Translation::Send(Box::new(Translated { operation, path, body, stream, losses, reply })))
+}
+
+/// Reads an embeddings request in the client's dialect.
+fn read_embed(from: Operation, body: Value) -> Result<EmbedRequest, TranslateError> {
+    Ok(match from {
+        Operation::OllamaEmbed => embeddings::read_embed(body)?,
+        Operation::OllamaEmbeddings => embeddings::read_embeddings(body)?,
+        _ => embeddings::read_request(body)?,
+    })
+}
+
+/// Writes an embeddings request in the provider's dialect.
+fn write_embed(
+    operation: Operation,
+    to: &dyn ApiType,
+    request: EmbedRequest,
+    model: &str,
+    losses: &mut Losses,
+) -> Result<Value, TranslateError> {
+    Ok(match operation {
+        Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::write_embed(request, model, losses)?,
+        _ => embeddings::write_request(request, model, openai::Flavour::of(to.name()), losses),
+    })
+}
+
+/// Reads a request in the client's dialect.
+fn read(from: Operation, body: Value) -> Result<Request, TranslateError> {
+    Ok(match from {
+        Operation::OllamaChat => ollama::read_chat(body)?,
+        Operation::OllamaGenerate => ollama::read_generate(body)?,
+        Operation::Messages | Operation::CountTokens => anthropic::read_request(body)?,
+        Operation::Completions | Operation::LmStudioCompletions => completions::read_request(body)?,
+        _ => openai::read_request(body)?,
+    })
+}
+
+/// Writes a request in the provider's dialect.
+fn write(
+    operation: Operation,
+    to: &dyn ApiType,
+    mut request: Request,
+    model: &str,
+    losses: &mut Losses,
+) -> Result<Value, TranslateError> {
+    Ok(match operation {
+        Operation::OllamaChat => ollama::write_chat(request, model, losses)?,
+        Operation::OllamaGenerate => match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
+            Input::Prompt(prompt) => ollama::write_generate(request, prompt, model, losses)?,
+            input => ollama::write_chat(Request { input, ..request }, model, losses)?,
+        },
+        Operation::Messages => anthropic::write_request(request, model, losses)?,
+        Operation::Completions | Operation::LmStudioCompletions => {
+            let flavour = openai::Flavour::of(to.name());
+            match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
+                Input::Prompt(prompt) => completions::write_request(request, prompt, model, flavour, losses),
+                input => openai::write_request(Request { input, ..request }, model, flavour, losses),
+            }
+        }
+        _ => openai::write_request(request, model, openai::Flavour::of(to.name()), losses),
+    })
+}
+
+/// Ollama's clients load and unload a model by asking nothing of it; other providers do that themselves.
+fn answer(from: Operation, request: &Request, identity: &Identity) -> Option<Answer> {
+    let (shape, empty) = match (from, &request.input) {
+        (Operation::OllamaChat, Input::Messages(messages)) => (ollama::Shape::Chat, messages.is_empty()),
+        (Operation::OllamaGenerate, Input::Prompt(prompt)) => {
+            (ollama::Shape::Generate, prompt.text.is_empty() && prompt.images.is_empty())
+        }
+        _ => return None,
+    };
+    if !empty {
+        return None;
+    }
+    let unload = request.sampling.keep_alive.as_ref().is_some_and(|given| given.value == 0 || given.value == "0");
+    let body = ollama::write_loaded(identity, shape, if unload { "unload" } else { "load" });
+    let content_type = if request.stream { Framing::Ndjson.content_type() } else { "application/json" };
+    Some(Answer { body, content_type, estimated: false })
+}
