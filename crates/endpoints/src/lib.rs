@@ -1,6 +1,7 @@
 //! What each URL of llm-router does. Knows HTTP messages and providers, but opens no socket:
 //! the way to a provider is the trait [`Upstream`].
 
+mod attempts;
 mod body;
 mod call;
 mod endpoint;
@@ -16,6 +17,7 @@ mod relay;
 pub mod route;
 mod state;
 mod target;
+pub mod text;
 mod upstream;
 
 pub use body::{Body, BodyError, Frames};

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::attempts::Note;
+
 /// Told of every request once, when it is over, however it ended.
 pub trait Observer: Send + Sync + 'static {
     /// One request is over.
@@ -115,6 +117,18 @@ impl Record {
             below = cause.source();
         }
         self.facts.error = Some(text);
+    }
+
+    /// Notes an attempt at a provider.
+    pub(crate) fn attempt(&mut self, note: &Note<'_>) {
+        match note {
+            Note::Asking(target) => {
+                self.facts.provider = Some(Arc::clone(&target.provider().id));
+                self.facts.attempts += 1;
+                self.facts.forwarded = Some(self.facts.started.elapsed());
+            }
+            Note::Failed(error) => self.note_error(*error),
+        }
     }
 
     /// Ends the record with what the router itself answered.

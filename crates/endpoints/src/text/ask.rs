@@ -1,0 +1,122 @@
+//! Asks a model for one text: the way upstream, the reading of the answer, and one more try where that helps.
+
+use std::{future::poll_fn, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request};
+use http_body::Body as _;
+use llm_router_balancer::Failure;
+use llm_router_core::{codec::DEFAULT_LIMIT, dialect::ErrorInfo, operation::Operation};
+use tokio::time::timeout;
+
+use super::{
+    outcome::Lost,
+    reply,
+    request::{self, Question},
+};
+use crate::{
+    attempts::{Answer, Attempts, Note},
+    body::Body,
+    error::Error,
+    headers,
+    state::Pool,
+    target::Target,
+    upstream::Upstream,
+};
+
+/// Is told of every attempt.
+pub(super) type Noting<'a> = &'a mut (dyn FnMut(Note<'_>) + Send);
+
+/// Everything that asking needs, the same for all texts of a batch.
+pub(super) struct Asker<'a> {
+    pub(super) upstream: &'a dyn Upstream,
+    pub(super) pool: &'a Pool,
+    /// The client's headers.
+    pub(super) headers: &'a HeaderMap,
+    /// The name of the request.
+    pub(super) id: &'a str,
+    /// Whether many texts are asked for.
+    pub(super) in_batch: bool,
+}
+
+impl Asker<'_> {
+    /// The model's text.
+    pub(super) async fn text(&self, question: &Question, note: Noting<'_>) -> Result<String, Lost> {
+        match self.text_once(question, note).await {
+            Ok(text) => Ok(text),
+            Err(lost) => match lost.again(self.in_batch) {
+                None => Err(lost),
+                Some(wait) => {
+                    tokio::time::sleep(wait).await;
+                    self.text_once(question, note).await
+                }
+            },
+        }
+    }
+
+    /// The beginning of an answer from whichever provider gives one, in that provider's own API.
+    pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
+        let request = |target: &Target| self.request(target, question);
+        let attempts = Attempts { upstream: self.upstream, pool: self.pool, request: &request, note };
+        Ok(attempts.run().await?)
+    }
+
+    async fn text_once(&self, question: &Question, note: Noting<'_>) -> Result<String, Lost> {
+        let mut answer = self.answer(question, note).await?;
+        let operation = self.operation(&answer)?;
+        let body = whole(&mut answer).await?;
+        reply::text(operation, &body).map_err(|error| Lost::broken(error.to_string()))
+    }
+
+    /// How to read an answer: by what its provider speaks.
+    pub(super) fn operation(&self, answer: &Answer) -> Result<Operation, Lost> {
+        request::chat(answer.provider.api_type).ok_or(Lost::Error(Error::Internal))
+    }
+
+    fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {
+        let operation = request::chat(target.api_type())?;
+        let body = question.body(target.api_type(), operation, target.upstream_model());
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.path(operation)?.clone();
+        *request.headers_mut() = headers::upstream(target, self.headers, self.id);
+        // The client's own `accept` is about this route's answer, not about the provider's.
+        request.headers_mut().remove(http::header::ACCEPT);
+        Some(request)
+    }
+}
+
+/// Reads an answer to its end and settles its lease. A refusal becomes an error.
+pub(super) async fn whole(answer: &mut Answer) -> Result<Bytes, Lost> {
+    let read = collect(answer).await;
+    match (&read, answer.lease.take()) {
+        (Ok(_), Some(lease)) => lease.succeed(),
+        (Err(_), Some(lease)) => lease.fail(Failure::Truncated),
+        (_, None) => {}
+    }
+    let body = read?;
+    let status = answer.response.status();
+    if status.is_success() {
+        return Ok(body);
+    }
+    let mut info = ErrorInfo::read(status.as_u16(), &body);
+    info.retry_after = crate::attempts::retry_after(answer.response.headers());
+    Err(Lost::Refused(info))
+}
+
+async fn collect(answer: &mut Answer) -> Result<Bytes, Lost> {
+    let mut joined = BytesMut::from(&answer.first.take().unwrap_or_default()[..]);
+    let body = answer.response.body_mut();
+    loop {
+        let frame = timeout(answer.idle, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx))).await;
+        let frame = frame.map_err(|_| Lost::broken(format!("the provider was silent for {:?}", answer.idle)))?;
+        match frame {
+            None => return Ok(joined.freeze()),
+            Some(Err(_)) => return Err(Lost::broken("the provider's answer broke off")),
+            Some(Ok(frame)) => joined.extend_from_slice(&frame.into_data().unwrap_or_default()),
+        }
+        if joined.len() > DEFAULT_LIMIT {
+            return Err(Lost::broken(format!("the provider's answer is longer than {DEFAULT_LIMIT} bytes")));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The streamed answer of a text endpoint: OpenAI's chunks as server-sent events, whatever the provider speaks.
+//!
+//! Every event is a `chat.completion.chunk`: the first names the role, the next carry words, the last has the
+//! `finish_reason` and, beside OpenAI's fields, `generation_time` in seconds; then `data: [DONE]`. An answer that
+//! breaks off ends with `data: {"status": false, "body": …, "error": {"message": …}}` and an aborted transfer.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame};
+use llm_router_core::codec::write_event;
+use serde_json::{Value, json};
+
+use super::reply::{Step, StreamReader};
+use crate::body::{Body, BodyError};
+
+/// What the events of one stream have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Chunks {
+    pub(super) id: String,
+    /// Seconds since 1970.
+    pub(super) created: u64,
+    /// The model as the client named it.
+    pub(super) model: String,
+    pub(super) started: Instant,
+}
+
+impl Chunks {
+    /// A whole stream for a text that came in one piece.
+    pub(super) fn all(&self, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.begin(&mut out);
+        self.words(&mut out, text);
+        self.end(&mut out, "stop");
+        out
+    }
+
+    fn begin(&self, out: &mut Vec<u8>) {
+        write_event(out, &self.chunk(json!({"role": "assistant", "content": ""}), Value::Null));
+    }
+
+    fn words(&self, out: &mut Vec<u8>, text: &str) {
+        write_event(out, &self.chunk(json!({"content": text}), Value::Null));
+    }
+
+    fn end(&self, out: &mut Vec<u8>, reason: &str) {
+        let mut chunk = self.chunk(json!({}), json!(reason));
+        chunk["generation_time"] = json!(self.started.elapsed().as_secs_f64());
+        write_event(out, &chunk);
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn chunk(&self, delta: Value, finish_reason: Value) -> Value {
+        json!({
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+        })
+    }
+}
+
+/// A provider's stream on its way to the client, re-told.
+pub(super) struct Retold {
+    provider: Body,
+    reader: StreamReader,
+    chunks: Chunks,
+    out: Vec<u8>,
+    reason: &'static str,
+    ended: bool,
+    failed: Option<BodyError>,
+}
+
+impl Retold {
+    pub(super) fn new(provider: Body, reader: StreamReader, chunks: Chunks) -> Self {
+        let mut out = Vec::new();
+        chunks.begin(&mut out);
+        Self { provider, reader, chunks, out, reason: "stop", ended: false, failed: None }
+    }
+
+    fn read(&mut self, data: &[u8]) {
+        if self.ended {
+            return;
+        }
+        let Self { reader, chunks, out, reason, ended, .. } = self;
+        let read = reader.feed(data, |step| match step {
+            _ if *ended => {}
+            Step::Words(text) => chunks.words(out, &text),
+            Step::Stopped(why) => *reason = why,
+            Step::End => {
+                *ended = true;
+                chunks.end(out, reason);
+            }
+        });
+        if let Err(error) = read {
+            self.fail(BodyError::Garbled(error.to_string()));
+        }
+    }
+
+    /// Tells the client of a stream that broke off, and aborts the transfer after that.
+    fn fail(&mut self, error: BodyError) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        self.provider = Body::Empty;
+        let message = format!("the provider's answer broke off: {error}");
+        let event =
+            json!({"status": false, "body": message, "error": {"message": message, "code": "stream_truncated"}});
+        write_event(&mut self.out, &event);
+        self.failed = Some(error);
+    }
+}
+
+impl HttpBody for Retold {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        loop {
+            if !this.out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.out).into()))));
+            }
+            if let Some(error) = this.failed.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            // Also after the last event: the provider's end settles the lease.
+            match ready!(Pin::new(&mut this.provider).poll_frame(cx)) {
+                Some(Ok(frame)) => this.read(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) if !this.ended => this.fail(error),
+                None if !this.ended => this.fail(BodyError::Garbled("it has no end".to_owned())),
+                None | Some(Err(_)) => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use llm_router_core::operation::Operation;
+
+    use super::*;
+
+    const SSE: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"c\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+    fn chunks() -> Chunks {
+        Chunks { id: "chatcmpl-1".to_owned(), created: 7, model: "m".to_owned(), started: Instant::now() }
+    }
+
+    /// The data of all events, and whether the transfer ended as it should.
+    async fn told(stream: &'static str) -> (Vec<String>, bool) {
+        let mut body = Retold::new(Body::from(stream), StreamReader::new(Operation::ChatCompletions), chunks());
+        let (mut text, mut whole) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => text.extend_from_slice(&frame.into_data().unwrap()),
+                Err(_) => whole = false,
+            }
+        }
+        let text = String::from_utf8(text).unwrap();
+        (text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap().to_owned()).collect(), whole)
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_told_in_openais_chunks() {
+        let (events, whole) = told(SSE).await;
+        assert!(whole);
+        let parsed: Vec<Value> = events[..4].iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+        assert_eq!(
+            parsed[0],
+            json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "m",
+                "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": null}]})
+        );
+        assert_eq!(parsed[1]["choices"][0]["delta"], json!({"content": "ab"}));
+        assert_eq!(parsed[2]["choices"][0]["delta"], json!({"content": "c"}));
+        assert_eq!(parsed[3]["choices"][0]["finish_reason"], "stop");
+        assert!(parsed[3]["generation_time"].is_f64());
+        assert_eq!(events[4..], ["[DONE]"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_cut_anywhere_ends_with_an_error_and_never_clean() {
+        for cut in 0..SSE.len() {
+            let (events, whole) = told(&SSE[..cut]).await;
+            assert!(!whole, "cut at {cut}");
+            assert!(
+                events.last().unwrap().starts_with("{\"status\":false,\"body\":\"the provider's answer broke off"),
+                "cut at {cut}"
+            );
+            assert!(!events.contains(&"[DONE]".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_in_one_piece_is_a_stream_of_its_own() {
+        let text = String::from_utf8(chunks().all("abc")).unwrap();
+        assert!(text.contains("\"content\":\"abc\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+}
