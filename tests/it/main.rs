@@ -2,3 +2,4 @@
 
 mod chat;
 mod house;
+mod text;

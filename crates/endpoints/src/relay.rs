@@ -39,6 +39,7 @@ pub(crate) struct Relay {
     silent_since: Instant,
     alarm: Pin<Box<Sleep>>,
     failed: Option<BodyError>,
+    flushed: bool,
     ended: bool,
 }
 
@@ -62,6 +63,7 @@ impl Relay {
             terms,
             silent_since: now,
             failed: None,
+            flushed: false,
             ended: false,
         };
         if let Some(first) = first {
@@ -154,6 +156,13 @@ impl HttpBody for Relay {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         if let Some(error) = this.failed.take() {
+            if !std::mem::replace(&mut this.flushed, true) {
+                // The HTTP layer writes out what it holds when a body is pending, and forgets it when a body fails:
+                // without this pause the error event would never leave.
+                this.failed = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return Poll::Ready(Some(Err(error)));
         }
         if this.ended {

@@ -74,13 +74,14 @@ pub(super) struct Retold {
     reason: &'static str,
     ended: bool,
     failed: Option<BodyError>,
+    flushed: bool,
 }
 
 impl Retold {
     pub(super) fn new(provider: Body, reader: StreamReader, chunks: Chunks) -> Self {
         let mut out = Vec::new();
         chunks.begin(&mut out);
-        Self { provider, reader, chunks, out, reason: "stop", ended: false, failed: None }
+        Self { provider, reader, chunks, out, reason: "stop", ended: false, failed: None, flushed: false }
     }
 
     fn read(&mut self, data: &[u8]) {
@@ -128,6 +129,13 @@ impl HttpBody for Retold {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.out).into()))));
             }
             if let Some(error) = this.failed.take() {
+                if !std::mem::replace(&mut this.flushed, true) {
+                    // The HTTP layer writes out what it holds when a body is pending, and forgets it when a body fails:
+                    // without this pause the error event would never leave.
+                    this.failed = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 return Poll::Ready(Some(Err(error)));
             }
             // Also after the last event: the provider's end settles the lease.
