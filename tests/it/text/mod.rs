@@ -1,5 +1,7 @@
 //! The text endpoints, over real sockets and against every type of provider.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test that called it")]
+
 mod batch;
 mod errors;
 mod golden;
