@@ -41,6 +41,8 @@ mod observe;
 mod pool;
 mod report;
 pub mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod state;
 pub mod store;
 mod stored;
