@@ -137,6 +137,14 @@ impl Fields {
         Ok(self.string(name)?.ok_or_else(|| Invalid::new(at, "a string"))?.value)
     }
 
+    /// Puts a value back into a list among the fields nobody took.
+    pub(crate) fn put_back(&mut self, name: &str, value: Value) {
+        let list = self.map.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(items) = list {
+            items.push(value);
+        }
+    }
+
     /// Drops fields that mean nothing to anybody behind the router.
     pub fn forget(&mut self, names: &[&str]) {
         for name in names {

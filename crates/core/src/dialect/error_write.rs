@@ -65,7 +65,8 @@ fn openai_error(error: &ErrorInfo) -> Value {
     })
 }
 
-/// The `error` event of a responses stream.
+/// The `error` event of a responses stream: its fields as described, and once more in the `error` object by which
+/// the official clients know that they must raise it.
 pub(crate) fn responses_event(error: &ErrorInfo, sequence_number: u64) -> Value {
     json!({
         "type": "error",
@@ -73,6 +74,7 @@ pub(crate) fn responses_event(error: &ErrorInfo, sequence_number: u64) -> Value 
         "message": error.message,
         "param": error.param,
         "sequence_number": sequence_number,
+        "error": openai_error(error),
     })
 }
 

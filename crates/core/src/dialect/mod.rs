@@ -12,10 +12,12 @@ mod identity;
 pub(crate) mod lmstudio;
 pub(crate) mod ollama;
 pub(crate) mod openai;
+pub(crate) mod responses;
 mod stream;
 mod surface;
 
 pub use error::{ErrorInfo, ErrorKind};
+pub(crate) use error_write::responses_event;
 pub use fault::{StreamFault, TranslateError};
 pub use identity::Identity;
 pub(crate) use stream::{ReadStream, Text, WriteStream};

@@ -10,7 +10,7 @@ use crate::{
     codec::{DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
     dialect::{
         ErrorInfo, Framing, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions,
-        embeddings, lmstudio, ollama, openai,
+        embeddings, lmstudio, ollama, openai, responses,
     },
     operation::Operation,
 };
@@ -38,6 +38,8 @@ pub struct ReplyTranslator {
     identity: Identity,
     /// Whether the client asked for usage numbers in a stream, or for embeddings as base64.
     wish: bool,
+    /// What a response repeats of its request.
+    pub(super) envelope: Option<responses::Envelope>,
     elapsed: Duration,
     /// When the first content came.
     first: Option<Duration>,
@@ -72,6 +74,7 @@ impl ReplyTranslator {
             stream,
             summary,
             has_content: false,
+            envelope: None,
             elapsed: Duration::ZERO,
             first: None,
         }
@@ -226,6 +229,9 @@ impl ReplyTranslator {
     }
 
     fn write_whole(&self, reply: Reply) -> Value {
+        if let Some(envelope) = &self.envelope {
+            return responses::write_reply(reply, &self.identity, envelope);
+        }
         match self.client {
             Operation::OllamaChat => ollama::write_reply(reply, &self.identity, ollama::Shape::Chat),
             Operation::OllamaGenerate => ollama::write_reply(reply, &self.identity, ollama::Shape::Generate),
@@ -262,6 +268,10 @@ impl ReplyTranslator {
             Operation::Completions => Box::new(completions::TextWriter::new(identity, self.wish)),
             Operation::LmStudioChat => Box::new(lmstudio::StudioWriter::chat(identity)),
             Operation::LmStudioCompletions => Box::new(lmstudio::StudioWriter::completion(identity)),
+            Operation::Responses => match &self.envelope {
+                Some(envelope) => Box::new(responses::ResponseWriter::new(identity, envelope.clone())),
+                None => Box::new(openai::ChatWriter::new(identity, self.wish)),
+            },
             _ => Box::new(openai::ChatWriter::new(identity, self.wish)),
         };
         let frames = match surface(self.provider).framing() {

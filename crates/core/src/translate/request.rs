@@ -11,7 +11,9 @@ use super::{
 use crate::{
     api_type::ApiType,
     canonical::{EmbedRequest, Input, Losses, Request, pair_calls},
-    dialect::{Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai},
+    dialect::{
+        Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai, responses,
+    },
     operation::Operation,
 };
 
@@ -78,7 +80,18 @@ pub fn translate(
         let body = write_embed(operation, to, request, context.upstream_model, &mut losses)?;
         return send(to, Parts { operation, body, stream: false, losses, reply }, context.policy);
     }
-    let mut request = read(from, value)?;
+    let (mut request, envelope) = match from {
+        Operation::Responses => {
+            let (request, envelope) = responses::read_request(value)?;
+            (request, Some(envelope))
+        }
+        _ => (read(from, value)?, None),
+    };
+    if let Some(field) =
+        responses::STATEFUL.iter().find(|name| envelope.is_some() && request.rest.fields.contains_key(**name))
+    {
+        return Err(TranslateError::Unsupported { field: (*field).to_owned(), target: to.name() });
+    }
     if let Input::Messages(messages) = &mut request.input {
         pair_calls(messages);
     }
@@ -91,7 +104,8 @@ pub fn translate(
     }
     let (stream, usage_wanted) = (request.stream, request.usage_wanted);
     let body = write(operation, to, request, context.upstream_model, &mut losses)?;
-    let reply = ReplyTranslator::new(from, operation, identity, usage_wanted);
+    let mut reply = ReplyTranslator::new(from, operation, identity, usage_wanted);
+    reply.envelope = envelope;
     send(to, Parts { operation, body, stream, losses, reply }, context.policy)
 }
 
