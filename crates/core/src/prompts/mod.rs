@@ -77,14 +77,23 @@ impl Prompts {
         Self { by_key, default_language: default_language.to_owned() }
     }
 
-    /// Finds a prompt in a language, or else in the default one. No language means the default one.
+    /// Finds a prompt in a language, or else in the default one, or else in the first language it comes in.
+    /// No language means the default one.
     #[must_use]
     pub fn find(&self, category: &str, id: &str, language: Option<&str>) -> Option<Found> {
-        let wanted = language.unwrap_or(&self.default_language);
-        [wanted, &self.default_language].into_iter().find_map(|language| {
+        let in_language = |language: &str| {
             let prompt = self.by_key.get(&format!("{category}/system/{language}/{id}"))?;
             Some(Found { prompt: Arc::clone(prompt), language: language.to_owned() })
-        })
+        };
+        let any = || {
+            let known = self.keys().filter_map(Parts::of);
+            known
+                .filter(|parts| parts.category == category && parts.id == id)
+                .find_map(|parts| in_language(parts.language))
+        };
+        in_language(language.unwrap_or(&self.default_language))
+            .or_else(|| in_language(&self.default_language))
+            .or_else(any)
     }
 
     /// The language of requests that name none.

@@ -57,6 +57,8 @@ fn a_file_on_disk_takes_the_place_of_the_built_in_prompt_and_may_add_languages()
     fs::write(folder.path().join("README.md"), "not a prompt").unwrap();
     let (prompts, warnings) = Prompts::load(folder.path(), "en").unwrap();
     assert_eq!(warnings, []);
+    let german = Prompts::load(folder.path(), "de").unwrap().0;
+    assert_eq!(german.find("own", "haiku", None).unwrap().language, "en", "the only one there is");
     assert_eq!(text(&prompts, "simplify-text", Some("en")), "mine");
     assert_eq!(text(&prompts, "simplify-text", Some("de")), "einfach");
     assert!(text(&prompts, "simplify-text", Some("pl")).starts_with("Przeredaguj"));
