@@ -253,3 +253,28 @@ fn a_promoted_server_forgets_no_line() {
     assert_eq!(pool.leases()[0].0, "2");
     pool.check();
 }
+
+/// A dead process is found dead at once by its closed connection: what it waits for is not wasted on it until its
+/// session ends. One that only lost its subscription is granted what it finds by polling.
+#[test]
+fn who_cannot_be_told_is_passed_over_until_it_calls() {
+    let server = Server::start();
+    let mut pool = Pool::new(&server);
+    let (_, fence) = pool.granted(&Ask::new("1", "A", "m", ONE));
+    pool.acquire(&Ask::new("2", "deaf", "m", ONE));
+    pool.acquire(&Ask::new("3", "deaf", "m", ONE));
+    pool.acquire(&Ask::new("4", "B", "m", ONE));
+    pool.release("1", fence);
+    assert_eq!(pool.leases()[0].0, "4");
+    pool.beat("deaf", &[]);
+    pool.release("4", 0);
+    assert_eq!(pool.leases()[0].0, "2", "it called, so it lives");
+    pool.listen("deaf");
+    pool.release("2", 0);
+    assert_eq!(pool.leases()[0].0, "3");
+    pool.check();
+    pool.drain("deaf");
+    pool.drain("A");
+    pool.drain("B");
+    assert_eq!(pool.left_over(), Vec::<String>::new());
+}

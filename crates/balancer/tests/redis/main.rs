@@ -10,6 +10,7 @@
     reason = "a test crate: nobody sees it, a panic is its answer, and it works with processes in real time"
 )]
 
+mod chaos;
 mod functions;
 mod pool;
 mod residency;

@@ -88,6 +88,8 @@ pub struct Beat {
 /// A pool in a server whose clock and identity the test sets.
 pub struct Pool {
     pub redis: Connection,
+    /// Hears the messages to the replicas that live.
+    ears: Connection,
     pub now: i64,
     /// Whether an empty memory counts as new instead of lost.
     pub trust: bool,
@@ -96,9 +98,16 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(server: &Server) -> Self {
-        let mut pool = Self { redis: server.connect(), now: 1_700_000_000_000, trust: true, runs: 0 };
+        let (redis, ears) = (server.connect(), server.connect());
+        let mut pool = Self { redis, ears, now: 1_700_000_000_000, trust: true, runs: 0 };
+        ["A", "B"].iter().for_each(|replica| pool.listen(replica));
         pool.wipe();
         pool
+    }
+
+    /// The connection of a replica for messages stands.
+    pub fn listen(&mut self, replica: &str) {
+        self.ears.ok(&["SSUBSCRIBE", &format!("{BASE}ch:{replica}")]);
     }
 
     /// Another server process takes over with the memory as it is.

@@ -74,6 +74,14 @@ impl Server {
         }
     }
 
+    /// Makes a primary of a replica, now and when it is started again.
+    pub fn promote(&mut self) {
+        self.connect().ok(&["REPLICAOF", "NO", "ONE"]);
+        if let Some(at) = self.options.iter().position(|option| option == "--replicaof") {
+            self.options.drain(at..at + 2);
+        }
+    }
+
     /// Ends the server as a power cut would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -19,7 +19,7 @@ end
 local function acquire(keys, a)
   local id, rep, class, model = a[1], a[2], a[3], a[4]
   local c = enter(keys[1], tonumber(a[8]), a[9])
-  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[7]), rep)
+  renew(c, rep, tonumber(a[7]))
   sweep(c)
   settle(c)
   if redis.call('ZSCORE', c.k .. 'done', id) then return answer(c, 'GONE') end
@@ -51,7 +51,7 @@ end
 -- poll: replica ttl quarantine trust  id ... -> {id resource fence ...} {unknown id ...}
 local function poll(keys, a)
   local c = enter(keys[1], tonumber(a[3]), a[4])
-  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[2]), a[1])
+  renew(c, a[1], tonumber(a[2]))
   sweep(c)
   settle(c)
   local granted, unknown, offered = {}, {}, {}
@@ -105,7 +105,7 @@ end
 
 -- Lets the keys of a pool that nobody uses any more go.
 local function keep(c)
-  local names = { 'meta', 'sess', 'lease', 'used', 'hold', 'wait', 'wdl', 'byp', 'cls', 'res', 'done' }
+  local names = { 'meta', 'sess', 'lease', 'used', 'hold', 'wait', 'wdl', 'byp', 'deaf', 'cls', 'res', 'done' }
   for _, class in ipairs(redis.call('HKEYS', c.k .. 'cls')) do names[#names + 1] = 'q:' .. class end
   for _, name in ipairs(names) do redis.call('PEXPIRE', c.k .. name, IDLE_MS) end
 end
@@ -137,7 +137,7 @@ local function heartbeat(keys, a)
       lost[#lost + 1] = id
     end
   end
-  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + tonumber(a[2]), rep)
+  renew(c, rep, tonumber(a[2]))
   sweep(c)
   settle(c)
   local all = redis.call('HGETALL', c.k .. 'lease')

@@ -24,18 +24,26 @@ local function lines(c)
   return c.order
 end
 
+-- The first in a line whose replica would notice.
 local function head(c, line)
   if line.head == nil then
-    local h = redis.call('ZRANGE', c.k .. 'q:' .. line.class, 0, 0, 'WITHSCORES')
-    line.head = h[1] and { id = h[1], ticket = tonumber(h[2]), line = line } or false
+    line.head = false
+    for from = 0, SEARCH - 1, BATCH do
+      local q = redis.call('ZRANGE', c.k .. 'q:' .. line.class, from, from + BATCH - 1, 'WITHSCORES')
+      for i = 1, #q, 2 do
+        local w = words(redis.call('HGET', c.k .. 'wait', q[i]))
+        if notices(c, w[1]) then
+          line.head = { id = q[i], ticket = tonumber(q[i + 1]), line = line, at = num(w[5]) }
+          return line.head
+        end
+      end
+      if #q < 2 * BATCH then break end
+    end
   end
   return line.head
 end
 
-local function age(c, h)
-  if not h.at then h.at = num(words(redis.call('HGET', c.k .. 'wait', h.id) or '')[5]) end
-  return c.now - h.at
-end
+local function age(c, h) return c.now - h.at end
 
 -- Whether waiting for a resource that has the model already is expected to be quicker than loading it elsewhere.
 local function worth_waiting(c, line, ahead)

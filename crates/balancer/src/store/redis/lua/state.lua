@@ -9,6 +9,7 @@
 --   wait  hash  id -> "replica model hold class at"   wdl zset id -> deadline    byp hash id -> times passed over
 --   cls   hash  class -> "model mode load resource cap ..."      q:<class> zset id -> ticket
 --   res   hash  resource -> "model since at mean", last:<model> -> resource
+--   deaf  hash  replica that no message reaches -> when that was found, or 'heard' if it has called since
 --   done  zset  id -> when it ended                ch:<replica> shard channel "id resource fence epoch time"
 --
 -- All times are milliseconds of this server's clock. Every function may run twice, or late, without harm.
@@ -16,6 +17,7 @@ local BYPASS = 4
 local DONE_MS, DONE_MAX = 60000, 65536
 local IDLE_MS = 86400000
 local BATCH = 64
+local SEARCH = 1024 -- how far into a line one call looks for somebody who would notice
 local DWELL, PATIENCE = 3, 2 -- in load times: how long a resource stays with its model, how old the first in line may get
 
 local run_id -- constant for the life of a server process, and so is this variable
@@ -56,6 +58,30 @@ local function enter(base, quarantine, trust)
   end
   c.left = math.max(since + quar - c.now, 0)
   return c
+end
+
+-- A replica calls: its session goes on.
+local function renew(c, rep, ttl)
+  redis.call('ZADD', c.k .. 'sess', 'GT', c.now + ttl, rep)
+  if redis.call('HEXISTS', c.k .. 'deaf', rep) == 1 then redis.call('HSET', c.k .. 'deaf', rep, 'heard') end
+end
+
+-- Whether a grant for this replica would be noticed. One that no message reaches is passed over until it calls, so
+-- that a dead process, whose connections are closed at once, is granted nothing until its session is over. A live one
+-- calls within one poll, and from then on finds its grants by polling.
+local function notices(c, rep)
+  c.ears = c.ears or {}
+  if c.ears[rep] == nil then
+    local heard = redis.call('HGET', c.k .. 'deaf', rep)
+    if redis.call('PUBSUB', 'SHARDNUMSUB', c.k .. 'ch:' .. rep)[2] > 0 then
+      if heard then redis.call('HDEL', c.k .. 'deaf', rep) end
+      c.ears[rep] = true
+    else
+      if not heard then redis.call('HSET', c.k .. 'deaf', rep, c.now) end
+      c.ears[rep] = heard == 'heard'
+    end
+  end
+  return c.ears[rep]
 end
 
 local function resident(c, r)
@@ -113,6 +139,7 @@ local function sweep(c)
     local gone = {}
     for _, rep in ipairs(dead) do gone[rep] = true end
     redis.call('ZREM', c.k .. 'sess', unpack(dead))
+    redis.call('HDEL', c.k .. 'deaf', unpack(dead))
     local l = redis.call('HGETALL', c.k .. 'lease')
     for i = 1, #l, 2 do
       if gone[words(l[i + 1])[3]] then drop_lease(c, l[i], l[i + 1]) end
