@@ -8,11 +8,15 @@ mod images;
 mod reply;
 mod request;
 mod route;
+mod tap;
+mod usage_chunk;
 
 pub use context::{Context, FetchedImage, Policy};
 pub use reply::{ReplyTranslator, Summary};
 pub use request::{Answer, Translated, Translation, translate};
 pub use route::{is_native, surface, target};
+pub use tap::StreamTap;
+pub use usage_chunk::{UsageFilter, ask_usage};
 
 pub use crate::{
     canonical::{Losses, Stop, Timings, Usage},

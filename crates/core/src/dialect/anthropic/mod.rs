@@ -19,3 +19,4 @@ pub(crate) use request_read::read_request;
 pub(crate) use request_write::write_request;
 pub(crate) use stream_read::EventReader;
 pub(crate) use stream_write::EventWriter;
+pub(crate) use words::UsageWire;
