@@ -2,4 +2,5 @@
 
 mod chat;
 mod house;
+mod reload;
 mod text;

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use llm_router_core::settings::Sources;
+use llm_router_core::settings::{Settings, Sources};
 use llm_router_endpoints::{Facts, Observer};
-use llm_router_server::{Models, Running, load};
+use llm_router_server::{Models, Origin, Running, load};
 use serde_json::Value;
 
 use crate::client::Client;
@@ -17,6 +17,12 @@ use crate::client::Client;
 pub struct Router {
     running: Option<Running>,
     seen: Arc<Seen>,
+}
+
+/// Settings of every router in a test, under those that the test asks for.
+fn flags(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let fixed = [("server_host", "127.0.0.1"), ("server_port", "0"), ("log_filename", ""), ("admin_port", "")];
+    fixed.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 #[derive(Default)]
@@ -35,12 +41,28 @@ impl Router {
     /// When it does not start.
     #[must_use]
     pub fn start(models: &Value, settings: &[(&str, &str)]) -> Self {
-        let fixed = [("server_host", "127.0.0.1"), ("server_port", "0"), ("log_filename", "")];
-        let flags = fixed.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let sources = Sources { flags: flags.collect(), ..Sources::default() };
-        let loaded = load::settings(sources).unwrap_or_else(|problems| panic!("{problems}"));
+        let loaded = load::settings(Sources { flags: flags(settings), ..Sources::default() });
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
         let models = Models { origin: "models".to_owned(), text: models.to_string() };
-        let (state, _) = load::state(loaded.settings, &models).unwrap_or_else(|problems| panic!("{problems}"));
+        Self::run(loaded.settings, &models)
+    }
+
+    /// Starts a router that reads its models from the file that the settings name, and can read it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_from_files(settings: &[(&str, &str)]) -> Self {
+        let loaded = load::settings(Sources { flags: flags(settings), ..Sources::default() });
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        let models = Models::read(&loaded.settings).unwrap_or_else(|problems| panic!("{problems}"));
+        let router = Self::run(loaded.settings, &models);
+        router.running().reloads_from(Origin { flags: flags(settings), ..Origin::default() });
+        router
+    }
+
+    fn run(settings: Settings, models: &Models) -> Self {
+        let (state, _) = load::state(settings, models).unwrap_or_else(|problems| panic!("{problems}"));
         let seen = Arc::new(Seen::default());
         let observer = Arc::clone(&seen) as Arc<dyn Observer>;
         let running = Running::start(state, observer).unwrap_or_else(|error| panic!("{error}"));

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     body::{Body, BodyError},
     error::Error,
+    life::Life,
     record::Record,
     state::State,
     upstream::Upstream,
@@ -37,6 +38,8 @@ pub struct Call {
     pub record: Option<Box<Record>>,
     /// When the request must be over, if ever, and how long that was from its start.
     pub deadline: Option<(Instant, Duration)>,
+    /// The life of the process: an answer that outlives the call ends when it is told to.
+    pub life: Life,
 }
 
 impl Call {

@@ -6,7 +6,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use llm_router_balancer::{AnyStrategy, Balancer, Endpoint as Member, EndpointConfig, Fleet, Registry};
+use llm_router_balancer::{
+    AnyStrategy, Balancer, Endpoint as Member, EndpointConfig, Fleet, Registry, check_endpoints,
+};
 use llm_router_core::{
     catalogue::{Catalogue, Model, Provider},
     prompts::Prompts,
@@ -27,25 +29,37 @@ pub type Lease = llm_router_balancer::Lease<Target>;
 pub struct Pool {
     /// The model.
     pub model: Arc<Model>,
-    /// Chooses among its providers.
-    pub balancer: Balancer<Target>,
+    /// Chooses among its providers. A reload hands it on, with all it has learned.
+    pub balancer: Arc<Balancer<Target>>,
+    strategy: String,
+    members: Vec<Arc<Member<Target>>>,
+    carried: bool,
 }
 
 impl Pool {
-    fn new(model: &Arc<Model>, settings: &Settings, fleet: &Fleet) -> Result<Self, StateError> {
-        let endpoints: Vec<_> = model.providers.iter().map(|provider| endpoint_of(model, provider, settings)).collect();
+    /// A pool over the model's providers; `old` is the model's pool of the snapshot before.
+    fn new(model: &Arc<Model>, settings: &Settings, fleet: &Fleet, old: Option<&Self>) -> Result<Self, StateError> {
+        let members: Vec<_> = model.providers.iter().map(|provider| endpoint_of(model, provider, settings)).collect();
         let strategy = model.options.strategy.as_deref().unwrap_or(&settings.models.strategy);
         let fault = |source: Box<dyn std::error::Error + Send + Sync>| {
             let model = Arc::clone(&model.name);
             StateError::Balancer { model, source }
         };
-        let balancer = Balancer::builder()
-            .strategy(AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?)
-            .endpoints(endpoints)
-            .fleet(fleet)
-            .build()
-            .map_err(|e| fault(e.into()))?;
-        Ok(Self { model: Arc::clone(model), balancer })
+        let old = old.filter(|old| old.strategy == strategy);
+        let balancer = match old {
+            Some(old) => {
+                check_endpoints(&members).map_err(|e| fault(e.into()))?;
+                Arc::clone(&old.balancer)
+            }
+            None => Balancer::builder()
+                .strategy(AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?)
+                .endpoints(members.iter().cloned())
+                .fleet(fleet)
+                .build()
+                .map_err(|e| fault(e.into()))?
+                .into(),
+        };
+        Ok(Self { model: Arc::clone(model), balancer, strategy: strategy.to_owned(), members, carried: old.is_some() })
     }
 }
 
@@ -70,6 +84,9 @@ pub struct State {
     pub prompts: Prompts,
     /// When this snapshot was made, in seconds since 1970: `created` in model lists.
     pub loaded_at: u64,
+    /// Names what it was made from: routers with the same configuration have the same version.
+    pub version: String,
+    fleet: Fleet,
     pools: HashMap<Arc<str>, Pool>,
     endpoints: Vec<&'static dyn Endpoint>,
     routes: Table,
@@ -92,11 +109,25 @@ pub enum StateError {
 }
 
 impl State {
-    /// Builds a snapshot; the balancers start afresh.
+    /// Builds a first snapshot; the balancers start afresh.
     ///
     /// # Errors
     /// [`StateError`] when routes collide or a balancer refuses its configuration.
     pub fn new(settings: Arc<Settings>, catalogue: Catalogue, prompts: Prompts) -> Result<Self, StateError> {
+        Self::after(None, settings, catalogue, prompts)
+    }
+
+    /// Builds the snapshot that follows another. It has that one's balancers where model and strategy are the same,
+    /// still with the endpoints of before: [`State::take_over`] gives them theirs.
+    ///
+    /// # Errors
+    /// [`StateError`]; then nothing has changed.
+    pub fn after(
+        previous: Option<&Self>,
+        settings: Arc<Settings>,
+        catalogue: Catalogue,
+        prompts: Prompts,
+    ) -> Result<Self, StateError> {
         let endpoints = endpoint::all();
         let routes = endpoints
             .iter()
@@ -104,13 +135,23 @@ impl State {
             .flat_map(|(index, endpoint)| endpoint.routes().into_iter().map(move |r| (index, endpoint.name(), r)))
             .collect();
         let routes = Table::new(&settings.server.prefix, routes)?;
-        let fleet = Fleet::new();
+        let fleet = previous.map_or_else(Fleet::new, |previous| previous.fleet.clone());
         let mut pools = HashMap::new();
         for model in catalogue.models() {
-            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet)?);
+            let old = previous.and_then(|previous| previous.pools.get(&model.name));
+            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet, old)?);
         }
         let loaded_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Self { settings, catalogue, prompts, loaded_at, pools, endpoints, routes })
+        let version = String::new();
+        Ok(Self { settings, catalogue, prompts, loaded_at, version, fleet, pools, endpoints, routes })
+    }
+
+    /// Gives the balancers handed on from the snapshot before the endpoints of this one. What they have learned of an
+    /// endpoint is kept if its id and place stay; leases outlive it.
+    pub fn take_over(&self) {
+        for pool in self.pools.values().filter(|pool| pool.carried) {
+            pool.balancer.set_endpoints(pool.members.clone());
+        }
     }
 
     /// When this snapshot was made, as RFC 3339 has it.

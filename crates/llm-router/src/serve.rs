@@ -4,20 +4,24 @@ use std::sync::Arc;
 
 use llm_router_core::{problem::Problem, settings::Sources};
 use llm_router_mock::{Mock, Script};
-use llm_router_server::{AccessLog, Models, Running, load};
+use llm_router_server::{AccessLog, Models, Origin, Running, load};
 
 use crate::{args::Serve, logs};
 
 /// Where settings come from for this command line and this process.
 pub(crate) fn sources(args: &Serve) -> Sources<'static> {
-    Sources {
-        file: args.config.clone(),
-        environment: std::env::vars_os()
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-            .collect(),
-        flags: args.flags(),
-        strategies: &[],
-    }
+    Sources { file: args.config.clone(), environment: environment(), flags: args.flags(), strategies: &[] }
+}
+
+/// What a reload reads again. The environment and the command line of a process stay what they were.
+fn origin(args: &Serve) -> Origin {
+    Origin { file: args.config.clone(), environment: environment(), flags: args.flags(), demo: None }
+}
+
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect()
 }
 
 pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
@@ -28,10 +32,12 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut models = Models::read(&loaded.settings)?;
+        let mut origin = origin(args);
         let demo = models.wants_demo();
         if demo {
             let mock = Mock::spawn(Script::default()).await?;
             models = models.with_demo_at(&mock.url());
+            origin.demo = Some(mock.url());
         }
         let (state, more) = load::state(loaded.settings, &models)?;
         warnings.extend(more);
@@ -39,6 +45,7 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         let settings = Arc::clone(&state.settings);
         let names: Vec<Arc<str>> = state.catalogue.models().iter().map(|model| Arc::clone(&model.name)).collect();
         let running = Running::start(state, Arc::new(AccessLog))?;
+        running.reloads_from(origin);
         let address = running.address();
         tracing::info!(%address, models = names.len(), workers = settings.server.workers.get(), "serving");
         greet(&format!("http://127.0.0.1:{}", address.port()), names.first().map(|name| &**name), demo);

@@ -7,6 +7,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use llm_router_endpoints::Phase;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::sleep_until,
@@ -14,7 +15,6 @@ use tokio::{
 
 use crate::{
     conduit::{Clock, Conduit, Patience},
-    phase::Phase,
     service,
     worker::Worker,
 };

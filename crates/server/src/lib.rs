@@ -1,23 +1,27 @@
 //! Sockets, connections to providers, signals and logs: what turns the endpoints into a running service.
 
 mod access;
+mod admin;
 mod conduit;
 mod connection;
 mod cors;
 mod listener;
 pub mod load;
-mod phase;
+mod reload;
 mod request_id;
 mod running;
 mod service;
 mod tasks;
 mod upstream;
+mod watch;
 mod worker;
 
 pub use access::AccessLog;
+pub use admin::{Page, Visit};
 pub use listener::ListenError;
+pub use llm_router_endpoints::{Life, Phase};
 pub use load::Models;
-pub use phase::{Life, Phase};
+pub use reload::{Origin, Reloaded};
 pub use running::{Running, StartError};
 pub use upstream::{Connections, TrustError, trust};
 pub use worker::{Shared, Worker};

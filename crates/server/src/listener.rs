@@ -5,7 +5,6 @@ use std::{
     net::{SocketAddr, TcpListener, ToSocketAddrs},
 };
 
-use llm_router_core::settings;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
@@ -20,13 +19,13 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// Opens the listening socket of the settings.
+/// Opens a listening socket.
 ///
 /// # Errors
 /// [`ListenError`] when the name does not resolve or the address is taken.
-pub(crate) fn listen(server: &settings::Server) -> Result<TcpListener, ListenError> {
-    let fault = |source| ListenError { host: server.host.clone(), port: server.port, source };
-    let addresses: Vec<SocketAddr> = (server.host.as_str(), server.port).to_socket_addrs().map_err(fault)?.collect();
+pub(crate) fn listen(host: &str, port: u16) -> Result<TcpListener, ListenError> {
+    let fault = |source| ListenError { host: host.to_owned(), port, source };
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(fault)?.collect();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
         match open(address) {

@@ -1,6 +1,9 @@
 //! Reads everything a router is made of: settings, models, prompts. `serve`, `check` and a reload all begin here.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use llm_router_core::{
     catalogue::{Catalogue, Context, DEMO, DEMO_HOST, ProcessSecrets},
@@ -67,17 +70,42 @@ pub fn settings(sources: Sources<'_>) -> Result<Loaded, Problems> {
 /// # Errors
 /// All problems at once, of models, prompts and routes.
 pub fn state(settings: Settings, models: &Models) -> Result<(State, Vec<Problem>), Problems> {
+    state_after(None, settings, models)
+}
+
+/// Builds the snapshot that follows another, as [`State::after`] has it.
+///
+/// # Errors
+/// All problems at once, of models, prompts and routes; then nothing has changed.
+pub fn state_after(
+    previous: Option<&State>,
+    settings: Settings,
+    models: &Models,
+) -> Result<(State, Vec<Problem>), Problems> {
     let names = strategies();
     let context = Context { secrets: &ProcessSecrets, strategies: &names };
     let mut findings = Findings::default();
     let catalogue = findings.take(Catalogue::load(&models.text, &models.origin, context));
     let prompts = findings.take(Prompts::load(&settings.models.prompts_dir, &settings.models.language));
     let (Some(catalogue), Some(prompts)) = (catalogue, prompts) else { return Err(findings.into()) };
-    match State::new(Arc::new(settings), catalogue, prompts) {
-        Ok(state) => findings.finish(state),
+    let version = version(&settings, models, &prompts);
+    match State::after(previous, Arc::new(settings), catalogue, prompts) {
+        Ok(mut state) => {
+            state.version = version;
+            findings.finish(state)
+        }
         Err(error) => {
             findings.problem(Problem::new("llm-router", error.to_string()));
             Err(findings.into())
         }
     }
+}
+
+/// 16 hexadecimal digits that tell one configuration from another; secrets are not part of it.
+fn version(settings: &Settings, models: &Models, prompts: &Prompts) -> String {
+    let mut hasher = DefaultHasher::new();
+    format!("{settings:?}").hash(&mut hasher);
+    models.text.hash(&mut hasher);
+    format!("{prompts:?}").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }

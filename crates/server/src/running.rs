@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use llm_router_endpoints::{Observer, State};
+use llm_router_core::settings::Settings;
+use llm_router_endpoints::{Observer, Phase, State};
+use rustls::ClientConfig;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -16,11 +18,16 @@ use tokio::{
 };
 
 use crate::{
+    admin,
     listener::{self, ListenError},
-    phase::Phase,
+    reload::{Origin, Reloader},
     upstream::{self, TrustError},
+    watch,
     worker::{Shared, Worker},
 };
+
+/// How long connections may take to send their last words when the time for draining is up.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why the router cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +46,9 @@ pub enum StartError {
 /// A router that serves. Its workers end when [`Running::stop`] says so.
 pub struct Running {
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -51,21 +59,63 @@ impl Running {
     pub fn start(state: State, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let settings = Arc::clone(&state.settings);
         let trust = upstream::trust(settings.upstream.ca_file.as_ref())?;
-        let listener = listener::listen(&settings.server)?;
+        let listener = listener::listen(&settings.server.host, settings.server.port)?;
         let address = listener.local_addr().map_err(StartError::Worker)?;
-        let mut running = Self { address, shared: Shared::new(state, observer), workers: Vec::new() };
-        for number in 0..settings.server.workers.get() {
-            let worker = Worker::new(Arc::clone(&running.shared), &settings, Arc::clone(&trust));
-            let started = listener.try_clone().and_then(|listener| spawn(number, worker, listener));
-            match started {
-                Ok(thread) => running.workers.push(thread),
-                Err(error) => {
-                    running.end();
-                    return Err(StartError::Worker(error));
-                }
+        let admin = operators(&settings);
+        let place = admin.as_ref().and_then(|admin| admin.local_addr().ok());
+        let mut running = Self { address, admin: place, shared: Shared::new(state, observer), threads: Vec::new() };
+        let started = running.workers(&listener, &trust).and_then(|()| running.keeper(admin));
+        match started {
+            Ok(()) => Ok(running),
+            Err(error) => {
+                running.end();
+                Err(StartError::Worker(error))
             }
         }
-        Ok(running)
+    }
+
+    fn workers(&mut self, listener: &TcpListener, trust: &Arc<ClientConfig>) -> io::Result<()> {
+        let settings = Arc::clone(&self.shared.state().settings);
+        for number in 0..settings.server.workers.get() {
+            let worker = Worker::new(Arc::clone(&self.shared), &settings, Arc::clone(trust));
+            let listener = listener.try_clone()?;
+            self.threads.push(spawn(format!("worker-{number}"), worker.run(listener))?);
+        }
+        Ok(())
+    }
+
+    /// One thread beside the workers, so that operators are answered and files watched however busy those are.
+    fn keeper(&mut self, admin: Option<TcpListener>) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let life = shared.life.clone();
+        let work = async move {
+            let pages = async {
+                match admin {
+                    Some(listener) => admin::serve(listener, Arc::clone(&shared)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = pages => ended,
+                () = watch::files(Arc::clone(&shared)) => Ok(()),
+                () = life.reached(Phase::Over) => Ok(()),
+            }
+        };
+        self.threads.push(spawn("keeper".to_owned(), work)?);
+        Ok(())
+    }
+
+    /// Says from what the router was made: from now on SIGHUP, a changed file and `POST /admin/reload` read it again.
+    pub fn reloads_from(&self, origin: Origin) {
+        if self.shared.reloader.set(Reloader::new(origin)).is_err() {
+            tracing::debug!("the origin was set before");
+        }
+    }
+
+    /// Where the pages for operators are, if there are any.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
     }
 
     /// Where it listens.
@@ -80,15 +130,22 @@ impl Running {
         &self.shared
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal cuts what is left.
+    /// Serves until SIGTERM or SIGINT, then drains; a second signal cuts what is left. SIGHUP reloads.
     ///
     /// # Errors
     /// When signals cannot be received.
     pub async fn until_signal(self) -> io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut reload = signal(SignalKind::hangup())?;
         let mut next = async || tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} };
-        next().await;
+        loop {
+            tokio::select! {
+                () = next() => break,
+                // How it went stands in the log.
+                _ = reload.recv() => drop(self.shared.reload("signal")),
+            }
+        }
         let limit = self.shared.state().settings.server.drain_timeout;
         tracing::info!(connections = self.shared.connections(), ?limit, "draining; a second signal cuts");
         tokio::select! {
@@ -107,26 +164,43 @@ impl Running {
 
     async fn drain(&self, limit: Duration) {
         self.shared.life.advance(Phase::Draining);
-        if timeout(limit, self.shared.idle()).await.is_err() {
-            tracing::warn!(connections = self.shared.connections(), "cut after the time for draining");
+        if timeout(limit, self.shared.idle()).await.is_ok() {
+            return;
+        }
+        tracing::warn!(connections = self.shared.connections(), "the time for draining is up: streams are ended");
+        self.shared.life.advance(Phase::Ending);
+        if timeout(LAST_WORDS, self.shared.idle()).await.is_err() {
+            tracing::warn!(connections = self.shared.connections(), "cut");
         }
     }
 
     fn end(self) {
         self.shared.life.advance(Phase::Over);
-        for worker in self.workers {
-            if worker.join().is_err() {
-                tracing::error!("a worker had panicked");
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread had panicked");
             }
         }
     }
 }
 
-fn spawn(number: usize, worker: Arc<Worker>, listener: TcpListener) -> io::Result<JoinHandle<()>> {
+/// The operators' socket. That it cannot be had is no reason not to serve clients.
+fn operators(settings: &Settings) -> Option<TcpListener> {
+    match listener::listen(&settings.admin.host, settings.admin.port?) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "no pages for operators (settings admin_host, admin_port)");
+            None
+        }
+    }
+}
+
+/// A thread with an event loop of its own.
+fn spawn(name: String, work: impl Future<Output = io::Result<()>> + Send + 'static) -> io::Result<JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-        if let Err(error) = runtime.block_on(worker.run(listener)) {
-            tracing::error!(%error, "a worker cannot serve");
+    thread::Builder::new().name(name.clone()).spawn(move || {
+        if let Err(error) = runtime.block_on(work) {
+            tracing::error!(%error, name, "a thread cannot serve");
         }
     })
 }

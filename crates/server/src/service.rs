@@ -72,6 +72,7 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
         upstream: Arc::clone(&worker.upstream) as Arc<dyn Upstream>,
         state: Arc::clone(&state),
         deadline: None,
+        life: worker.shared.life.clone(),
         head,
         body,
     };

@@ -1,22 +1,22 @@
 //! A worker: one thread with its own event loop, its own connections to providers, and the shared rest.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use llm_router_core::settings::Settings;
-use llm_router_endpoints::{Observer, State};
+use llm_router_endpoints::{Life, Observer, Phase, State};
 use rustls::ClientConfig;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
 
-use crate::{
-    connection,
-    phase::{Life, Phase},
-    tasks,
-    upstream::Connections,
-};
+use crate::{connection, reload::Reloader, tasks, upstream::Connections};
 
 /// How long accepting pauses when the system has no descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -30,6 +30,8 @@ pub struct Shared {
     pub life: Life,
     /// Told of every finished request.
     pub observer: Arc<dyn Observer>,
+    /// Reads everything again; absent where nobody said from what.
+    pub(crate) reloader: OnceLock<Reloader>,
     /// One permit a client connection.
     pub(crate) permits: Arc<Semaphore>,
     most: u32,
@@ -46,6 +48,7 @@ impl Shared {
             state: ArcSwap::from_pointee(state),
             life: Life::default(),
             observer,
+            reloader: OnceLock::new(),
         })
     }
 
@@ -54,8 +57,9 @@ impl Shared {
         self.state.load()
     }
 
-    /// Puts a new snapshot in place; requests under way keep theirs.
+    /// Puts a new snapshot in place, balancers included; requests under way keep theirs.
     pub fn swap(&self, state: State) {
+        state.take_over();
         self.state.store(Arc::new(state));
     }
 

@@ -4,6 +4,7 @@
 //! `--server-port` as a flag. To add a setting, add a field and its line in `read` of one section below,
 //! and a sentence in `resources/llm-router.toml`; a test holds the two together.
 
+mod admin;
 mod layer;
 mod log;
 mod models;
@@ -26,6 +27,7 @@ use reader::Reader;
 use crate::problem::{Findings, Problem, Problems};
 
 pub use self::{
+    admin::Admin,
     layer::PREFIX,
     log::{Log, LogFormat, LogLevel, Metrics},
     models::Models,
@@ -45,6 +47,8 @@ pub const FILE: &str = "resources/llm-router.toml";
 pub struct Settings {
     /// The listening side.
     pub server: Server,
+    /// The operator's listener.
+    pub admin: Admin,
     /// The way to the providers.
     pub upstream: Upstream,
     /// What is served.
@@ -114,6 +118,7 @@ fn check(
     let r = &mut reader;
     let settings = Settings {
         server: Server::read(r),
+        admin: Admin::read(r),
         upstream: Upstream::read(r),
         models: Models::read(r, strategies),
         log: Log::read(r),

@@ -1,0 +1,70 @@
+//! The life of the process: running, draining, ending, over. Requests under way watch it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering::Relaxed},
+};
+
+use tokio::sync::watch;
+
+/// Where the process is in its life. It only goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Requests are taken.
+    Running,
+    /// No new connections, not ready; requests under way go on.
+    Draining,
+    /// The time for draining is up: streams end with an error event, requests without an answer with an error.
+    Ending,
+    /// Whatever is left is cut.
+    Over,
+}
+
+/// Sets and tells the phase. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Life(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    phase: watch::Sender<Phase>,
+    /// The same, to be read with every frame of every stream.
+    now: AtomicU8,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self(Arc::new(Inner { phase: watch::Sender::new(Phase::Running), now: AtomicU8::new(Phase::Running as u8) }))
+    }
+}
+
+impl Life {
+    /// Goes on to a later phase; never back.
+    pub fn advance(&self, to: Phase) {
+        self.0.phase.send_if_modified(|phase| {
+            let later = to > *phase;
+            if later {
+                *phase = to;
+                self.0.now.store(to as u8, Relaxed);
+            }
+            later
+        });
+    }
+
+    /// The present phase.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    /// Whether the phase is `wanted` or a later one. One atomic load.
+    #[must_use]
+    pub fn has_reached(&self, wanted: Phase) -> bool {
+        self.0.now.load(Relaxed) >= wanted as u8
+    }
+
+    /// Completes when the phase is `wanted` or a later one.
+    pub async fn reached(&self, wanted: Phase) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.0.phase.subscribe().wait_for(|phase| *phase >= wanted).await;
+    }
+}

@@ -1,0 +1,122 @@
+//! The operator's listener: probes, reload, and every page that is not for clients.
+//!
+//! A page is one file here: it submits a [`Page`], and has its `mod` line below. Nothing else names it.
+
+mod livez;
+mod readyz;
+mod reload;
+
+use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use llm_router_endpoints::{Body, BoxFuture, Phase};
+use serde_json::json;
+use tokio::{net::TcpStream, sync::Semaphore, time::sleep};
+
+use crate::{tasks, worker::Shared};
+
+/// Most connections of operators at once; more wait in the listen queue.
+const MOST_CONNECTIONS: usize = 64;
+/// Longest time for a request's head, and between two requests.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long accepting pauses when the system refuses.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One page of the operator's listener; made known by `inventory::submit!`.
+pub struct Page {
+    /// Its method; GET also answers HEAD.
+    pub method: Method,
+    /// Its path.
+    pub path: &'static str,
+    /// What it answers.
+    pub answer: for<'a> fn(&'a Visit) -> BoxFuture<'a, Response<Body>>,
+}
+
+inventory::collect!(Page);
+
+/// A request to a page.
+pub struct Visit {
+    /// What the router's workers share: snapshot, life, connections.
+    pub shared: Arc<Shared>,
+    /// The request's head. Its body is not read.
+    pub head: Parts,
+}
+
+/// Serves the pages until the process is over.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return Ok(()) };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let visit = converse(stream, Arc::clone(&shared));
+                tasks::spawn(async move {
+                    visit.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections of operators, trying again");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    let over = shared.life.clone();
+    let service = service_fn(|request| answer(Arc::clone(&shared), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = connection => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "an operator's connection ended");
+            }
+        }
+        () = over.reached(Phase::Over) => {}
+    }
+}
+
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let (head, _) = request.into_parts();
+    let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
+    let here = || inventory::iter::<Page>().filter(|page| page.path == head.uri.path());
+    let Some(page) = here().find(|page| page.method == method) else {
+        let allow: Vec<&str> = here().map(|page| page.method.as_str()).collect();
+        return Ok(nowhere(&allow.join(", ")));
+    };
+    let visit = Visit { shared, head };
+    Ok((page.answer)(&visit).await)
+}
+
+/// No such page, or none for the method: says which there are.
+fn nowhere(allow: &str) -> Response<Body> {
+    let mut pages: Vec<String> =
+        inventory::iter::<Page>().map(|page| format!("{} {}", page.method, page.path)).collect();
+    pages.sort();
+    let status = if allow.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::METHOD_NOT_ALLOWED };
+    let mut response = json(status, &json!({"error": "no such page", "pages": pages}));
+    if let Ok(allow) = HeaderValue::from_str(allow)
+        && !allow.is_empty()
+    {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
