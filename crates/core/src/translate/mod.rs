@@ -10,6 +10,7 @@ mod request;
 mod route;
 mod tap;
 mod usage_chunk;
+mod words;
 
 pub use context::{Context, FetchedImage, Policy};
 pub use reply::{ReplyTranslator, Summary};
@@ -17,6 +18,7 @@ pub use request::{Answer, Translated, Translation, translate};
 pub use route::{is_native, surface, target};
 pub use tap::StreamTap;
 pub use usage_chunk::{UsageFilter, ask_usage};
+pub use words::{WordReader, words};
 
 pub use crate::{
     canonical::{Losses, Stop, Timings, Usage},

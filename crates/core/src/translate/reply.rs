@@ -57,10 +57,55 @@ struct Stream {
     failed: bool,
 }
 
+/// How a provider's stream is cut into events.
 #[derive(Debug)]
-enum Frames {
+pub(super) enum Frames {
     Sse(SseDecoder),
     Ndjson(NdjsonDecoder),
+}
+
+impl Frames {
+    /// For a provider's answer to this operation.
+    pub(super) fn new(provider: Operation) -> Self {
+        match surface(provider).framing() {
+            Framing::Sse => Self::Sse(SseDecoder::new(DEFAULT_LIMIT)),
+            Framing::Ndjson => Self::Ndjson(NdjsonDecoder::new(DEFAULT_LIMIT)),
+        }
+    }
+
+    /// Reads on: every event that `bytes` completes goes to `reader`.
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        reader: &mut dyn ReadStream,
+        sink: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), StreamFault> {
+        match self {
+            Self::Sse(decoder) => decoder.feed(bytes, |event| reader.read(event.name, event.data, sink)),
+            Self::Ndjson(decoder) => decoder.feed(bytes, |line| reader.read("", line, sink)),
+        }
+    }
+}
+
+/// Reads the events of a provider's stream, by the operation that it answers.
+pub(super) fn stream_reader(provider: Operation) -> Box<dyn ReadStream> {
+    match provider {
+        Operation::OllamaChat | Operation::OllamaGenerate => Box::new(ollama::LineReader::default()),
+        Operation::Messages => Box::new(anthropic::EventReader::default()),
+        Operation::Completions => Box::new(completions::TextReader::default()),
+        _ => Box::new(openai::ChatReader::default()),
+    }
+}
+
+/// Reads a provider's whole answer, by the operation that it answers.
+pub(super) fn read_whole(provider: Operation, body: &[u8]) -> Result<Reply, StreamFault> {
+    let reply = match provider {
+        Operation::OllamaChat | Operation::OllamaGenerate => ollama::read_reply(body),
+        Operation::Messages => anthropic::read_reply(body),
+        Operation::Completions => completions::read_reply(body),
+        _ => openai::read_reply(body),
+    };
+    reply.map_err(|error| fault(&error, body))
 }
 
 impl ReplyTranslator {
@@ -101,7 +146,7 @@ impl ReplyTranslator {
         if is_embedding(self.client) {
             return self.embeddings(body).map_err(|error| fault(&error, body));
         }
-        let mut reply = self.read_whole(body).map_err(|error| fault(&error, body))?;
+        let mut reply = read_whole(self.provider, body)?;
         self.summary = Summary {
             usage: reply.usage,
             stop: reply.choices.first().and_then(|choice| choice.stop.clone()),
@@ -136,10 +181,7 @@ impl ReplyTranslator {
             }
             writer.write(event, out);
         };
-        let done = match frames {
-            Frames::Sse(decoder) => decoder.feed(bytes, |event| reader.read(event.name, event.data, &mut sink)),
-            Frames::Ndjson(decoder) => decoder.feed(bytes, |line| reader.read("", line, &mut sink)),
-        };
+        let done = frames.feed(bytes, &mut **reader, &mut sink);
         *failed = done.is_err();
         done
     }
@@ -219,15 +261,6 @@ impl ReplyTranslator {
         Ok(value.to_string().into_bytes())
     }
 
-    fn read_whole(&self, body: &[u8]) -> Result<Reply, serde_json::Error> {
-        match self.provider {
-            Operation::OllamaChat | Operation::OllamaGenerate => ollama::read_reply(body),
-            Operation::Messages => anthropic::read_reply(body),
-            Operation::Completions => completions::read_reply(body),
-            _ => openai::read_reply(body),
-        }
-    }
-
     fn write_whole(&self, reply: Reply) -> Value {
         if let Some(envelope) = &self.envelope {
             return responses::write_reply(reply, &self.identity, envelope);
@@ -254,12 +287,6 @@ impl ReplyTranslator {
     }
 
     fn open(&self) -> Stream {
-        let reader: Box<dyn ReadStream> = match self.provider {
-            Operation::OllamaChat | Operation::OllamaGenerate => Box::new(ollama::LineReader::default()),
-            Operation::Messages => Box::new(anthropic::EventReader::default()),
-            Operation::Completions => Box::new(completions::TextReader::default()),
-            _ => Box::new(openai::ChatReader::default()),
-        };
         let identity = self.identity.clone();
         let writer: Box<dyn WriteStream> = match self.client {
             Operation::OllamaChat => Box::new(ollama::LineWriter::new(identity, ollama::Shape::Chat)),
@@ -274,10 +301,7 @@ impl ReplyTranslator {
             },
             _ => Box::new(openai::ChatWriter::new(identity, self.wish)),
         };
-        let frames = match surface(self.provider).framing() {
-            Framing::Sse => Frames::Sse(SseDecoder::new(DEFAULT_LIMIT)),
-            Framing::Ndjson => Frames::Ndjson(NdjsonDecoder::new(DEFAULT_LIMIT)),
-        };
+        let (frames, reader) = (Frames::new(self.provider), stream_reader(self.provider));
         Stream { frames, reader, writer, failed: false }
     }
 }
