@@ -6,12 +6,11 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request};
 use http_body::Body as _;
 use llm_router_balancer::Failure;
-use llm_router_core::{codec::DEFAULT_LIMIT, dialect::ErrorInfo, operation::Operation};
+use llm_router_core::{codec::DEFAULT_LIMIT, dialect::ErrorInfo, operation::Operation, translate::words};
 use tokio::time::timeout;
 
 use super::{
     outcome::Lost,
-    reply,
     request::{self, Question},
 };
 use crate::{
@@ -65,7 +64,7 @@ impl Asker<'_> {
         let mut answer = self.answer(question, note).await?;
         let operation = self.operation(&answer)?;
         let body = whole(&mut answer).await?;
-        reply::text(operation, &body).map_err(|error| Lost::broken(error.to_string()))
+        words(operation, &body).map_err(Lost::from)
     }
 
     /// How to read an answer: by what its provider speaks.

@@ -77,7 +77,6 @@ fn settle(slots: Vec<Slot>) -> Result<Value, Box<Response<Body>>> {
         .collect();
     let Some(Some(Err(lost))) = slots.get(index) else { return Ok(Value::Null) };
     let info = lost.info();
-    let head = lost.respond();
     let body = json!({
         "error": "Not all texts could be worked on.",
         "message": format!("text {} of {count} failed: {}", index + 1, info.message),
@@ -85,9 +84,5 @@ fn settle(slots: Vec<Slot>) -> Result<Value, Box<Response<Body>>> {
         "response": slots.into_iter().map(|slot| slot.and_then(Result::ok)).collect::<Value>(),
     });
     let status = StatusCode::from_u16(info.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut response = outcome::failure(status, &body);
-    if let Some(wait) = head.headers().get(http::header::RETRY_AFTER) {
-        response.headers_mut().insert(http::header::RETRY_AFTER, wait.clone());
-    }
-    Err(Box::new(response))
+    Err(Box::new(outcome::failure(status, &body, info.retry_after)))
 }

@@ -22,7 +22,6 @@ mod message;
 mod outcome;
 mod plan;
 mod questions;
-mod reply;
 mod request;
 mod run;
 mod sampling;

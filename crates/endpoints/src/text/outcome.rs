@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header};
-use llm_router_core::dialect::{ErrorInfo, ErrorKind, Surface};
+use llm_router_core::dialect::{ErrorInfo, ErrorKind, StreamFault, Surface};
 use serde_json::Value;
 
 use crate::{body::Body, error, error::Error};
@@ -62,11 +62,25 @@ impl From<Error> for Lost {
     }
 }
 
-/// `{"status": false, "body": …}` under a status.
-pub(super) fn failure(status: StatusCode, body: &Value) -> Response<Body> {
+impl From<StreamFault> for Lost {
+    fn from(fault: StreamFault) -> Self {
+        match fault {
+            StreamFault::Provider(info) => Self::Broken(info),
+            other => Self::broken(other.to_string()),
+        }
+    }
+}
+
+/// `{"status": false, "body": …}` under a status, perhaps with the time after which to come back.
+pub(super) fn failure(status: StatusCode, body: &Value, retry_after: Option<Duration>) -> Response<Body> {
     let text = serde_json::json!({"status": false, "body": body}).to_string();
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(wait) = retry_after {
+        // Whole seconds, rounded up (RFC 9110, 10.2.3).
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+    }
     response
 }

@@ -1,6 +1,6 @@
 //! Writes the request to a provider from messages, in the API that its type speaks.
 
-use llm_router_core::{api_type::ApiType, operation::Operation};
+use llm_router_core::{api_type::ApiType, operation::Operation, translate::target};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -18,12 +18,9 @@ pub(super) struct Question {
     pub(super) stream: bool,
 }
 
-/// The chat operations, in the order in which they are preferred where a type offers several.
-const CHATS: [Operation; 3] = [Operation::ChatCompletions, Operation::OllamaChat, Operation::Messages];
-
 /// The operation by which servers of a type chat; `None` when they do not.
 pub(super) fn chat(api_type: &dyn ApiType) -> Option<Operation> {
-    CHATS.into_iter().find(|operation| api_type.path(*operation).is_some())
+    target(Operation::ChatCompletions, api_type)
 }
 
 impl Question {

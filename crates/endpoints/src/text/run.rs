@@ -7,7 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use llm_router_core::{dialect::Surface, json::Peek};
+use llm_router_core::{
+    dialect::Surface,
+    json::Peek,
+    translate::{WordReader, words},
+};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout_at;
 
@@ -18,8 +22,6 @@ use super::{
     batch::Batch,
     outcome::{self, Lost},
     plan::{Plan, Work},
-    reply,
-    reply::StreamReader,
     request::Question,
     sampling::Sampling,
     stream::{Chunks, Retold},
@@ -65,7 +67,7 @@ async fn run(endpoint: &dyn Prompted, name: &str, call: &mut Call) -> Result<Res
     let body = call.read_body().await?;
     let job = match read(endpoint, name, &body)? {
         Ok(job) => job,
-        Err(Rejected(why)) => return Ok(outcome::failure(StatusCode::BAD_REQUEST, &why)),
+        Err(Rejected(why)) => return Ok(outcome::failure(StatusCode::BAD_REQUEST, &why, None)),
     };
     drop(body);
     let state = Arc::clone(&call.state);
@@ -166,10 +168,10 @@ async fn stream(
     let head = &answer.response;
     let body = if head.status().is_success() && headers::is_stream(head.headers()) {
         let provider = Body::stream(relay(call, answer));
-        Body::stream(Retold::new(provider, StreamReader::new(operation), chunks))
+        Body::stream(Retold::new(provider, WordReader::new(operation), chunks))
     } else {
         let body = whole(&mut answer).await?;
-        let text = reply::text(operation, &body).map_err(|error| Lost::broken(error.to_string()))?;
+        let text = words(operation, &body)?;
         Body::from(chunks.all(&text))
     };
     let mut response = Response::new(body);

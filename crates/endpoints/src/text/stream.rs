@@ -12,10 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use llm_router_core::codec::write_event;
+use llm_router_core::{codec::write_event, translate::WordReader};
 use serde_json::{Value, json};
 
-use super::reply::{Step, StreamReader};
 use crate::body::{Body, BodyError};
 
 /// What the events of one stream have in common.
@@ -68,36 +67,31 @@ impl Chunks {
 /// A provider's stream on its way to the client, re-told.
 pub(super) struct Retold {
     provider: Body,
-    reader: StreamReader,
+    reader: WordReader,
     chunks: Chunks,
     out: Vec<u8>,
-    reason: &'static str,
     ended: bool,
     failed: Option<BodyError>,
     flushed: bool,
 }
 
 impl Retold {
-    pub(super) fn new(provider: Body, reader: StreamReader, chunks: Chunks) -> Self {
+    pub(super) fn new(provider: Body, reader: WordReader, chunks: Chunks) -> Self {
         let mut out = Vec::new();
         chunks.begin(&mut out);
-        Self { provider, reader, chunks, out, reason: "stop", ended: false, failed: None, flushed: false }
+        Self { provider, reader, chunks, out, ended: false, failed: None, flushed: false }
     }
 
     fn read(&mut self, data: &[u8]) {
         if self.ended {
             return;
         }
-        let Self { reader, chunks, out, reason, ended, .. } = self;
-        let read = reader.feed(data, |step| match step {
-            _ if *ended => {}
-            Step::Words(text) => chunks.words(out, &text),
-            Step::Stopped(why) => *reason = why,
-            Step::End => {
-                *ended = true;
-                chunks.end(out, reason);
-            }
-        });
+        let Self { reader, chunks, out, .. } = self;
+        let read = reader.feed(data, |words| chunks.words(out, words));
+        if read.is_ok() && self.reader.is_done() {
+            self.ended = true;
+            self.chunks.end(&mut self.out, self.reader.finish_reason());
+        }
         if let Err(error) = read {
             self.fail(BodyError::Garbled(error.to_string()));
         }
@@ -165,7 +159,7 @@ mod tests {
 
     /// The data of all events, and whether the transfer ended as it should.
     async fn told(stream: &'static str) -> (Vec<String>, bool) {
-        let mut body = Retold::new(Body::from(stream), StreamReader::new(Operation::ChatCompletions), chunks());
+        let mut body = Retold::new(Body::from(stream), WordReader::new(Operation::ChatCompletions), chunks());
         let (mut text, mut whole) = (Vec::new(), true);
         while let Some(frame) = body.frame().await {
             match frame {
