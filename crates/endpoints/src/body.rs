@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use llm_router_core::translate::StreamFault;
 
 /// A stream of frames behind a pointer.
 pub type Frames = Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>;
@@ -43,8 +44,8 @@ pub enum BodyError {
     #[error("larger than {0} bytes")]
     TooLarge(usize),
     /// The provider's bytes are not what its dialect allows.
-    #[error("unreadable stream: {0}")]
-    Garbled(String),
+    #[error(transparent)]
+    Garbled(#[from] StreamFault),
 }
 
 impl Body {

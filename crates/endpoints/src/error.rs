@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use llm_router_core::{
     dialect::{ErrorInfo, ErrorKind, Surface},
     json::PeekError,
+    translate::TranslateError,
 };
 
 use crate::{body::Body, upstream::UpstreamError};
@@ -50,14 +51,9 @@ pub enum Error {
         /// A configured name that is close to it.
         near: Option<Arc<str>>,
     },
-    /// None of the model's providers offers what the route asks for.
-    #[error("the model '{model}' cannot be reached by this route: {reason}")]
-    Unsupported {
-        /// The model.
-        model: Arc<str>,
-        /// Why.
-        reason: String,
-    },
+    /// No provider of the model can be asked this, in its own dialect or by translation.
+    #[error(transparent)]
+    Untranslatable(#[from] TranslateError),
     /// Nobody has room, or everybody is down; later it may work.
     #[error("the model '{model}' is not available at the moment: {reason}")]
     Unavailable {
@@ -101,7 +97,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Request(_) | Self::Field { .. } | Self::BodyCut | Self::Unsupported { .. } => {
+            Self::Request(_) | Self::Field { .. } | Self::BodyCut | Self::Untranslatable(_) => {
                 ErrorKind::InvalidRequest
             }
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
@@ -138,7 +134,7 @@ impl Error {
             Self::NoRoute(_) => Some("unknown_url"),
             Self::Method { .. } => Some("method_not_allowed"),
             Self::UnknownModel { .. } => Some("model_not_found"),
-            Self::Unsupported { .. } => Some("unsupported_operation"),
+            Self::Untranslatable(_) => None,
             Self::Unavailable { .. } => Some("model_unavailable"),
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
@@ -158,6 +154,9 @@ impl Error {
     /// The error free of any dialect.
     #[must_use]
     pub fn info(&self) -> ErrorInfo {
+        if let Self::Untranslatable(error) = self {
+            return error.into();
+        }
         let mut info = ErrorInfo::new(self.kind(), self.to_string()).status(self.status().as_u16());
         info.code = self.code().map(str::to_owned);
         info.param = self.param();

@@ -1,19 +1,22 @@
-//! Forwards a client's request as it is: peek, ask, and relay the answer.
+//! Forwards a client's request: peek, ask, and relay the answer.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
-use http::{HeaderValue, Response};
-use llm_router_core::{json::Peek, operation::Operation};
+use http::{HeaderValue, Response, header};
+use llm_router_core::{catalogue::Unsupported, json::Peek, operation::Operation, translate};
 use tokio::time::timeout_at;
 
 use crate::{
-    attempts::{Answer, Attempts, Note},
+    attempts::{Attempts, Note, Outcome},
     body::Body,
     call::Call,
     error::Error,
     headers,
+    judge::Answer,
     prepare::Source,
-    record::Outcome,
     relay::{Relay, Terms},
     target::Target,
 };
@@ -35,34 +38,61 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     });
     let headers = std::mem::take(&mut call.head.headers);
     let id = call.record.as_ref().map(|record| record.id.clone()).unwrap_or_default();
-    let source = Source { operation, body: &body, peek: &peek, headers: &headers, id: &id };
+    let source = Source {
+        operation,
+        model: &pool.model.name,
+        body: &body,
+        peek: &peek,
+        headers: &headers,
+        id: &id,
+        unsupported: pool.model.options.unsupported.unwrap_or(Unsupported::Drop),
+        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+    };
     call.limit(pool.model.options.timeouts.total);
     let deadline = call.deadline;
     let upstream = Arc::clone(&call.upstream);
-    let request = |target: &Target| source.request(target);
+    let started = call.record.as_ref().map_or_else(Instant::now, |record| record.started);
+    let plan = |target: &Target| source.plan(target);
     let mut note = |note: Note<'_>| call.note(|record| record.attempt(&note));
-    let attempts = Attempts { upstream: &*upstream, pool, request: &request, note: &mut note }.run();
-    let answer = match deadline {
+    let attempts = Attempts { upstream: &*upstream, pool, plan: &plan, started, note: &mut note }.run();
+    let outcome = match deadline {
         None => attempts.await?,
         Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total)))?,
     };
-    Ok(relay(call, answer))
+    Ok(match outcome {
+        Outcome::Answer(answer) => relay(call, answer),
+        Outcome::Unasked(answer) => unasked(answer),
+    })
+}
+
+/// An answer that needed no provider.
+fn unasked(answer: translate::Answer) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if answer.estimated {
+        response.headers_mut().insert(headers::ESTIMATED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 /// From here on the answer belongs to the client: nothing is tried again.
 fn relay(call: &mut Call, answer: Answer) -> Response<Body> {
-    let (mut head, body) = answer.response.into_parts();
-    headers::strip_hop_by_hop(&mut head.headers);
+    let mut head = answer.head;
     let events = headers::is_stream(&head.headers);
     if events {
         // nginx and its kin hold streams back unless told not to.
         head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
+    if let Some(fields) = answer.losses.header_value()
+        && let Ok(dropped) = HeaderValue::from_str(&fields)
+    {
+        head.headers.insert(headers::DROPPED, dropped);
+    }
     call.note(|record| {
         record.status = head.status.as_u16();
-        record.outcome = Outcome::Cancelled;
+        record.dropped = answer.losses.fields().to_vec();
     });
     let terms = Terms { events: events.then_some(call.surface), idle: answer.idle, deadline: call.deadline };
-    let relay = Relay::new(body, answer.first, answer.lease, call.record.take(), terms);
+    let relay = Relay::new(answer.rest, answer.first, answer.translator, answer.lease, call.record.take(), terms);
     Response::from_parts(head, Body::stream(relay))
 }

@@ -45,6 +45,12 @@ pub(crate) fn upstream(target: &Target, client: &HeaderMap, request_id: &str) ->
 /// Names a request in answers, logs and towards providers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Names the fields of the request that the provider could not carry.
+pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-llm-router-dropped");
+
+/// Says that the numbers of an answer are estimated by the router.
+pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-llm-router-estimated");
+
 /// Takes out of a provider's answer what belongs to its connection alone.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers

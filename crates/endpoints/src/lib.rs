@@ -9,6 +9,7 @@ pub mod error;
 mod forward;
 mod headers;
 mod life;
+mod judge;
 mod lists;
 mod passthrough;
 mod ping;

@@ -54,10 +54,120 @@ inventory::submit! {
 
 inventory::submit! {
     Registration(&Passthrough {
+        name: "completions",
+        operation: Operation::Completions,
+        surface: Surface::OpenAi,
+        plain: &["/completions", "/v1/completions"],
+        prefixed: &["/completions", "/v1/completions"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "embeddings",
+        operation: Operation::Embeddings,
+        surface: Surface::OpenAi,
+        plain: &["/embeddings", "/v1/embeddings"],
+        prefixed: &["/v1/embeddings"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "responses",
+        operation: Operation::Responses,
+        surface: Surface::Responses,
+        plain: &["/responses", "/v1/responses"],
+        prefixed: &["/responses", "/v1/responses"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "messages",
+        operation: Operation::Messages,
+        surface: Surface::Anthropic,
+        plain: &["/messages", "/v1/messages"],
+        prefixed: &["/messages", "/v1/messages"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "count_tokens",
+        operation: Operation::CountTokens,
+        surface: Surface::Anthropic,
+        plain: &["/messages/count_tokens", "/v1/messages/count_tokens"],
+        prefixed: &["/messages/count_tokens", "/v1/messages/count_tokens"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
         name: "ollama_chat",
         operation: Operation::OllamaChat,
         surface: Surface::Ollama,
         plain: &[],
         prefixed: &["/chat"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "ollama_generate",
+        operation: Operation::OllamaGenerate,
+        surface: Surface::Ollama,
+        plain: &[],
+        prefixed: &["/generate"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "ollama_embed",
+        operation: Operation::OllamaEmbed,
+        surface: Surface::Ollama,
+        plain: &[],
+        prefixed: &["/embed"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "ollama_embeddings",
+        operation: Operation::OllamaEmbeddings,
+        surface: Surface::Ollama,
+        plain: &[],
+        prefixed: &["/embeddings"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "lmstudio_chat",
+        operation: Operation::LmStudioChat,
+        surface: Surface::LmStudio,
+        plain: &[],
+        prefixed: &["/v0/chat/completions"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "lmstudio_completions",
+        operation: Operation::LmStudioCompletions,
+        surface: Surface::LmStudio,
+        plain: &[],
+        prefixed: &["/v0/completions"],
+    })
+}
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "lmstudio_embeddings",
+        operation: Operation::LmStudioEmbeddings,
+        surface: Surface::LmStudio,
+        plain: &[],
+        prefixed: &["/v0/embeddings"],
     })
 }

@@ -1,10 +1,13 @@
-//! Makes the request to one provider out of the client's: untouched but for the model name.
+//! Makes the request to one provider out of the client's: untouched but for the model name where it speaks the same
+//! dialect, translated where not.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use llm_router_core::{
+    catalogue::Unsupported,
     json::{Peek, Pieces, with_model},
     operation::Operation,
+    translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, translate},
 };
 
 use crate::{body::Body, headers, target::Target};
@@ -16,6 +19,8 @@ const JOIN_BELOW: usize = 16 * 1024;
 pub(crate) struct Source<'a> {
     /// What is asked.
     pub operation: Operation,
+    /// The model, as the client calls it.
+    pub model: &'a str,
     /// The whole body.
     pub body: &'a Bytes,
     /// Its routing fields.
@@ -24,18 +29,67 @@ pub(crate) struct Source<'a> {
     pub headers: &'a HeaderMap,
     /// The name of the request.
     pub id: &'a str,
+    /// What to do about fields that a provider cannot carry.
+    pub unsupported: Unsupported,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// What to do to get an answer from one provider.
+#[expect(clippy::large_enum_variant, reason = "it lives for one match; a box would cost every request an allocation")]
+pub(crate) enum Plan {
+    /// Send this.
+    Send(Prepared),
+    /// Answer this without asking.
+    Answer(Answer),
+}
+
+/// A request for a provider, and what its answer needs.
+pub(crate) struct Prepared {
+    pub request: Request<Body>,
+    /// Turns the answer into the client's dialect, where the provider has another.
+    pub translator: Option<Box<ReplyTranslator>>,
+    /// What the provider's dialect cannot carry.
+    pub losses: Losses,
 }
 
 impl Source<'_> {
-    /// The request for a provider that speaks the operation; `None` when it does not.
-    #[must_use]
-    pub(crate) fn request(&self, target: &Target) -> Option<Request<Body>> {
-        let path = target.path(self.operation)?.clone();
-        let mut request = Request::new(self.body_for(target));
+    /// The request for a provider.
+    pub(crate) fn plan(&self, target: &Target) -> Result<Plan, TranslateError> {
+        if target.path(self.operation).is_some() {
+            let request = self.request(target, self.operation, self.body_for(target));
+            return Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default() }));
+        }
+        let context = Context {
+            public_model: self.model,
+            upstream_model: target.upstream_model(),
+            now: self.now,
+            seed: self.id,
+            policy: match self.unsupported {
+                Unsupported::Drop => Policy::Drop,
+                Unsupported::Reject => Policy::Reject,
+            },
+            images: &[],
+        };
+        Ok(match translate(self.operation, target.api_type(), self.body, &context)? {
+            Translation::Answer(answer) => Plan::Answer(answer),
+            Translation::Send(translated) => {
+                let request = self.request(target, translated.operation, translated.body.into());
+                Plan::Send(Prepared {
+                    request,
+                    translator: Some(Box::new(translated.reply)),
+                    losses: translated.losses,
+                })
+            }
+        })
+    }
+
+    fn request(&self, target: &Target, operation: Operation, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = path;
+        *request.uri_mut() = target.path(operation).cloned().unwrap_or_default();
         *request.headers_mut() = headers::upstream(target, self.headers, self.id);
-        Some(request)
+        request
     }
 
     fn body_for(&self, target: &Target) -> Body {

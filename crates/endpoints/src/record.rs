@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use llm_router_core::translate::Usage;
+
 use crate::attempts::Note;
 
 /// Told of every request once, when it is over, however it ended.
@@ -72,6 +74,10 @@ pub struct Facts {
     pub first_byte: Option<Duration>,
     /// From the start until the end.
     pub took: Duration,
+    /// Fields of the request that the provider could not carry.
+    pub dropped: Vec<String>,
+    /// What the answer cost, where the provider said.
+    pub usage: Option<Usage>,
     /// What went wrong, for the log: it may name internal hosts.
     pub error: Option<String>,
 }
@@ -102,6 +108,8 @@ impl Record {
             forwarded: None,
             first_byte: None,
             took: Duration::ZERO,
+            dropped: Vec::new(),
+            usage: None,
             error: None,
         };
         Box::new(Self { facts, observer })

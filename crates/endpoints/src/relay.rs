@@ -10,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use llm_router_balancer::Failure;
-use llm_router_core::dialect::{ErrorInfo, ErrorKind, Surface};
+use llm_router_core::{
+    dialect::{ErrorInfo, ErrorKind, Surface},
+    translate::{ReplyTranslator, StreamFault},
+};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
@@ -18,6 +21,9 @@ use crate::{
     record::{Outcome, Record},
     state::Lease,
 };
+
+/// How long the last bytes of a broken answer have to leave before the transfer is aborted.
+const LAST_WORDS: Duration = Duration::from_millis(10);
 
 /// What a relay needs to know beside the body itself.
 pub(crate) struct Terms {
@@ -32,49 +38,51 @@ pub(crate) struct Terms {
 /// A provider's answer in flight. Its end, or its drop, settles the lease and the record.
 pub(crate) struct Relay {
     body: Body,
-    first: Option<Bytes>,
+    first: Bytes,
+    translator: Option<Box<ReplyTranslator>>,
     lease: Option<Lease>,
     record: Option<Box<Record>>,
     terms: Terms,
     silent_since: Instant,
     alarm: Pin<Box<Sleep>>,
+    /// Found behind bytes that the client is to see first.
+    fault: Option<StreamFault>,
     failed: Option<BodyError>,
-    flushed: bool,
     ended: bool,
 }
 
 impl Relay {
-    /// Takes over an answer whose first frame may have been read already.
-    #[must_use]
+    /// Takes over an answer of which `first` has come already, in the client's dialect.
     pub(crate) fn new(
         body: Body,
-        first: Option<Bytes>,
+        first: Bytes,
+        translator: Option<Box<ReplyTranslator>>,
         lease: Option<Lease>,
         record: Option<Box<Record>>,
         terms: Terms,
     ) -> Self {
         let now = Instant::now();
+        let alarm = Box::pin(sleep_until(next_alarm(now, &terms)));
         let mut relay = Self {
             body,
-            first: None,
+            first,
+            translator,
             lease,
             record,
-            alarm: Box::pin(sleep_until(next_alarm(now, &terms))),
             terms,
             silent_since: now,
+            alarm,
+            fault: None,
             failed: None,
-            flushed: false,
             ended: false,
         };
-        if let Some(first) = first {
-            relay.came(&first);
-            relay.first = Some(first);
-        }
+        let size = relay.first.len();
+        relay.came(size);
         relay
     }
 
-    /// Notes that bytes came.
-    fn came(&mut self, data: &Bytes) {
+    /// Notes that bytes came for the client.
+    fn came(&mut self, size: usize) {
         let Some(record) = &mut self.record else { return };
         if record.first_byte.is_none() {
             record.first_byte = Some(record.started.elapsed());
@@ -82,7 +90,19 @@ impl Relay {
                 lease.first_token();
             }
         }
-        record.sent += data.len() as u64;
+        record.sent += size as u64;
+    }
+
+    /// The provider's body is over: well, if it says so itself where it is translated.
+    fn end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(translator) = &mut self.translator
+            && self.terms.events.is_some()
+            && let Err(fault) = translator.finish()
+        {
+            return self.fail(BodyError::Garbled(fault), cx);
+        }
+        self.complete();
+        Poll::Ready(None)
     }
 
     fn complete(&mut self) {
@@ -92,11 +112,12 @@ impl Relay {
         }
         if let Some(mut record) = self.record.take() {
             record.outcome = Outcome::Complete;
+            record.usage = self.translator.as_ref().and_then(|translator| translator.summary().usage);
         }
     }
 
     /// The answer broke. A stream first tells the client so in its own dialect; then the transfer is aborted.
-    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.ended = true;
         self.body = Body::Empty;
         if let Some(lease) = self.lease.take() {
@@ -109,10 +130,42 @@ impl Relay {
             record.outcome = Outcome::Truncated;
             record.note_error(&error);
         }
-        let Some(surface) = self.terms.events else { return Poll::Ready(Some(Err(error))) };
-        let event = surface.stream_error(&told(&error));
+        let mut event = Vec::new();
+        match (&mut self.translator, self.terms.events) {
+            (Some(translator), Some(_)) => translator.abort(&told(&error), &mut event),
+            (None, Some(surface)) => event = surface.stream_error(&told(&error)),
+            (_, None) => {}
+        }
         self.failed = Some(error);
+        self.alarm.as_mut().reset(Instant::now() + LAST_WORDS);
+        if event.is_empty() {
+            return self.alarm.as_mut().poll(cx).map(|()| self.failed.take().map(Err));
+        }
         Poll::Ready(Some(Ok(Frame::data(event.into()))))
+    }
+
+    /// Bytes of the provider as the client is to see them.
+    fn convert(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
+        let Some(translator) = &mut self.translator else { return Ok(data) };
+        if let Some(record) = &self.record {
+            translator.elapsed(record.started.elapsed());
+        }
+        let mut out = Vec::new();
+        match translator.frame(&data, &mut out) {
+            Err(fault) if out.is_empty() => Err(BodyError::Garbled(fault)),
+            Err(fault) => {
+                self.fault = Some(fault);
+                Ok(out.into())
+            }
+            Ok(()) => Ok(out.into()),
+        }
+    }
+
+    /// After the last byte of a known length nobody asks again.
+    fn check_last(&mut self) {
+        if self.translator.is_none() && self.body.is_end_stream() || matches!(self.body, Body::Empty) {
+            self.complete();
+        }
     }
 
     /// `Some` when a limit has passed.
@@ -143,8 +196,9 @@ fn next_alarm(since: Instant, terms: &Terms) -> Instant {
 /// What the client is told of a broken answer.
 fn told(error: &BodyError) -> ErrorInfo {
     let kind = match error {
+        BodyError::Garbled(fault) => return fault.info(),
         BodyError::Idle(_) | BodyError::Total(_) => ErrorKind::Timeout,
-        _ => ErrorKind::Upstream,
+        BodyError::Cut(_) | BodyError::TooLarge(_) => ErrorKind::Upstream,
     };
     ErrorInfo::new(kind, format!("the provider's answer broke off: {error}")).code("stream_truncated")
 }
@@ -155,45 +209,43 @@ impl HttpBody for Relay {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        if let Some(error) = this.failed.take() {
-            if !std::mem::replace(&mut this.flushed, true) {
-                // The HTTP layer writes out what it holds when a body is pending, and forgets it when a body fails:
-                // without this pause the error event would never leave.
-                this.failed = Some(error);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            return Poll::Ready(Some(Err(error)));
+        if this.failed.is_some() {
+            // An error that comes at once would overtake what is buffered on its way out.
+            ready!(this.alarm.as_mut().poll(cx));
+            return Poll::Ready(this.failed.take().map(Err));
         }
         if this.ended {
             return Poll::Ready(None);
         }
-        if let Some(first) = this.first.take() {
-            if this.body.is_end_stream() {
-                this.complete();
-            }
+        if let Some(fault) = this.fault.take() {
+            return this.fail(BodyError::Garbled(fault), cx);
+        }
+        if !this.first.is_empty() {
+            let first = std::mem::take(&mut this.first);
+            this.check_last();
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Ready(None) => {
-                this.complete();
-                Poll::Ready(None)
-            }
-            Poll::Ready(Some(Err(error))) => this.fail(error),
-            Poll::Ready(Some(Ok(frame))) => {
-                this.silent_since = Instant::now();
-                if let Some(data) = frame.data_ref() {
-                    this.came(data);
+        loop {
+            match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Ready(None) => return this.end(cx),
+                Poll::Ready(Some(Err(error))) => return this.fail(error, cx),
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.silent_since = Instant::now();
+                    let Ok(data) = frame.into_data() else { continue };
+                    match this.convert(data) {
+                        Err(error) => return this.fail(error, cx),
+                        Ok(data) if data.is_empty() => {}
+                        Ok(data) => {
+                            this.came(data.len());
+                            this.check_last();
+                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                        }
+                    }
                 }
-                // After the last byte of a known length nobody asks again.
-                if this.body.is_end_stream() {
-                    this.complete();
+                Poll::Pending => {
+                    let error = ready!(this.overdue(cx).map_or(Poll::Pending, Poll::Ready));
+                    return this.fail(error, cx);
                 }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Pending => {
-                let error = ready!(this.overdue(cx).map_or(Poll::Pending, Poll::Ready));
-                this.fail(error)
             }
         }
     }
@@ -204,8 +256,11 @@ impl HttpBody for Relay {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let first = self.first.as_ref().map_or(0, |first| first.len() as u64);
-        let mut hint = self.body.size_hint();
+        let first = self.first.len() as u64;
+        let mut hint = if self.translator.is_some() { SizeHint::default() } else { self.body.size_hint() };
+        if let Body::Empty = self.body {
+            hint = SizeHint::with_exact(0);
+        }
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper + first);
         }

@@ -63,6 +63,12 @@ pub struct Placed {
     pub name: &'static str,
 }
 
+impl Placed {
+    fn new(route: Route, pattern: String, endpoint: usize, name: &'static str) -> Self {
+        Self { route, pattern: pattern.into(), endpoint, name }
+    }
+}
+
 /// Where a request leads.
 #[derive(Debug)]
 pub enum Match<'t, 'p> {
@@ -107,7 +113,8 @@ pub struct DuplicateRoute {
 impl Table {
     /// Places routes below a prefix, which is empty or starts with a slash and does not end in one.
     ///
-    /// A route that one endpoint writes both with and without the prefix is one route when the prefix is empty.
+    /// A route that one endpoint writes both with and without the prefix is one route when the prefix is empty, and of
+    /// two endpoints' routes that only the prefix makes alike, the one written from the root stands.
     ///
     /// # Errors
     /// [`DuplicateRoute`] when two endpoints claim the same method and path; it names both.
@@ -119,12 +126,17 @@ impl Table {
                 None => table.exact.entry(pattern.clone()).or_default(),
                 Some((before, _)) => table.open_slot(before),
             };
-            match slot.iter().find(|p| p.route.method == route.method) {
+            match slot.iter_mut().find(|p| p.route.method == route.method) {
                 Some(twin) if twin.endpoint == endpoint => {}
+                // A prefix may fold one API's paths onto another's; then the path written from the root is meant.
+                Some(twin) if route.prefixed && !twin.route.prefixed => {}
+                Some(twin) if !route.prefixed && twin.route.prefixed => {
+                    *twin = Placed::new(route, pattern, endpoint, name);
+                }
                 Some(twin) => {
                     return Err(DuplicateRoute { method: route.method, path: pattern, first: twin.name, second: name });
                 }
-                None => slot.push(Placed { route, pattern: pattern.into(), endpoint, name }),
+                None => slot.push(Placed::new(route, pattern, endpoint, name)),
             }
         }
         table.open.sort_by_key(|(before, _)| std::cmp::Reverse(before.len()));

@@ -1,10 +1,14 @@
-//! `GET P/tags`: the models as Ollama lists those it has pulled.
+//! What Ollama's clients ask about models: `tags`, `ps`, `show`; and `version`.
 
 use http::{Method, Response};
-use llm_router_core::{catalogue::Model, catalogue::Provider, dialect::Surface};
+use llm_router_core::{
+    catalogue::{Model, Provider},
+    dialect::Surface,
+    json::Peek,
+};
 use serde_json::{Value, json};
 
-use super::listed;
+use super::{listed, named};
 use crate::{
     body::Body,
     call::Call,
@@ -14,17 +18,26 @@ use crate::{
     upstream::BoxFuture,
 };
 
-struct OllamaTags;
+struct Tags;
+struct Running;
+struct Show;
+struct Version;
 
-inventory::submit! { Registration(&OllamaTags) }
+inventory::submit! { Registration(&Tags) }
+inventory::submit! { Registration(&Running) }
+inventory::submit! { Registration(&Show) }
+inventory::submit! { Registration(&Version) }
 
-impl Endpoint for OllamaTags {
+fn get(path: &'static str) -> Route {
+    Route::client(Method::GET, path, Surface::Ollama).prefixed()
+}
+
+impl Endpoint for Tags {
     fn name(&self) -> &'static str {
         "ollama_tags"
     }
 
     fn routes(&self) -> Vec<Route> {
-        let get = |path| Route::client(Method::GET, path, Surface::Ollama).prefixed();
         vec![get("/tags"), get("/ollama/tags")]
     }
 
@@ -36,6 +49,70 @@ impl Endpoint for OllamaTags {
     }
 }
 
+impl Endpoint for Running {
+    fn name(&self) -> &'static str {
+        "ollama_ps"
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        vec![get("/ps")]
+    }
+
+    /// The models with a request in flight: which others a provider has loaded, only it knows.
+    fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
+        Box::pin(async move {
+            let busy = |model: &Model| {
+                let status = call.state.pool(&model.name).map(|pool| pool.balancer.status()).unwrap_or_default();
+                status.iter().any(|endpoint| endpoint.in_flight > 0)
+            };
+            let models: Vec<Value> = listed(call)
+                .filter(|(model, _)| busy(model))
+                .map(|(model, provider)| {
+                    let mut entry = entry(call, model, provider);
+                    entry["expires_at"] = call.state.loaded_at_text().into();
+                    entry["size_vram"] = 0.into();
+                    entry["context_length"] = provider.input_size.into();
+                    entry
+                })
+                .collect();
+            super::json(&json!({"models": models}))
+        })
+    }
+}
+
+impl Endpoint for Show {
+    fn name(&self) -> &'static str {
+        "ollama_show"
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        vec![Route::client(Method::POST, "/show", Surface::Ollama).prefixed()]
+    }
+
+    fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
+        Box::pin(async move {
+            let body = call.read_body().await?;
+            let name = Peek::new(&body)?.model()?.into_owned();
+            let (model, provider) = named(call, &name)?;
+            super::json(&shown(call, model, provider))
+        })
+    }
+}
+
+impl Endpoint for Version {
+    fn name(&self) -> &'static str {
+        "version"
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        vec![Route::public(Method::GET, "/version", Surface::Ollama).prefixed()]
+    }
+
+    fn call<'a>(&'a self, _call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
+        Box::pin(async { super::json(&json!({"version": env!("CARGO_PKG_VERSION")})) })
+    }
+}
+
 /// Ollama's own fields first; then those the Python version had. What only the provider knows is left empty.
 fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
     json!({
@@ -44,14 +121,7 @@ fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
         "modified_at": call.state.loaded_at_text(),
         "size": 0,
         "digest": "",
-        "details": {
-            "parent_model": "",
-            "format": "",
-            "family": "",
-            "families": [],
-            "parameter_size": "",
-            "quantization_level": "",
-        },
+        "details": details(),
         "id": model.name,
         "root": model.name,
         "arch": model.name,
@@ -65,5 +135,41 @@ fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
         "state": "not-loaded",
         "compatibility_type": "mlx",
         "quantization": "4bit",
+    })
+}
+
+fn details() -> Value {
+    json!({
+        "parent_model": "",
+        "format": "",
+        "family": "",
+        "families": [],
+        "parameter_size": "",
+        "quantization_level": "",
+    })
+}
+
+/// One model in full. Clients look at `capabilities` and at the context length in `model_info`.
+fn shown(call: &Call, model: &Model, provider: &Provider) -> Value {
+    let capabilities = if provider.is_embedding {
+        json!(["embedding"])
+    } else if provider.tool_calling == Some(false) {
+        json!(["completion"])
+    } else {
+        json!(["completion", "tools"])
+    };
+    json!({
+        "license": "",
+        "modelfile": "",
+        "parameters": "",
+        "template": "",
+        "modified_at": call.state.loaded_at_text(),
+        "details": details(),
+        "model_info": {
+            "general.architecture": "llm-router",
+            "general.basename": model.name,
+            "llm-router.context_length": provider.input_size,
+        },
+        "capabilities": capabilities,
     })
 }

@@ -1,12 +1,17 @@
 //! Asks a model for one text: the way upstream, the reading of the answer, and one more try where that helps.
 
-use std::{future::poll_fn, pin::Pin};
+use std::{future::poll_fn, pin::Pin, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request};
 use http_body::Body as _;
 use llm_router_balancer::Failure;
-use llm_router_core::{codec::DEFAULT_LIMIT, dialect::ErrorInfo, operation::Operation, translate::words};
+use llm_router_core::{
+    codec::DEFAULT_LIMIT,
+    dialect::ErrorInfo,
+    operation::Operation,
+    translate::{Losses, TranslateError, words},
+};
 use tokio::time::timeout;
 
 use super::{
@@ -14,10 +19,12 @@ use super::{
     request::{self, Question},
 };
 use crate::{
-    attempts::{Answer, Attempts, Note},
+    attempts::{Attempts, Note, Outcome},
     body::Body,
     error::Error,
-    headers,
+    headers, judge,
+    judge::Answer,
+    prepare::{Plan, Prepared},
     state::Pool,
     target::Target,
     upstream::Upstream,
@@ -55,9 +62,13 @@ impl Asker<'_> {
 
     /// The beginning of an answer from whichever provider gives one, in that provider's own API.
     pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
-        let request = |target: &Target| self.request(target, question);
-        let attempts = Attempts { upstream: self.upstream, pool: self.pool, request: &request, note };
-        Ok(attempts.run().await?)
+        let plan = |target: &Target| self.plan(target, question);
+        let attempts =
+            Attempts { upstream: self.upstream, pool: self.pool, plan: &plan, started: Instant::now(), note };
+        match attempts.run().await? {
+            Outcome::Answer(answer) => Ok(answer),
+            Outcome::Unasked(_) => Err(Lost::Error(Error::Internal)),
+        }
     }
 
     async fn text_once(&self, question: &Question, note: Noting<'_>) -> Result<String, Lost> {
@@ -70,6 +81,12 @@ impl Asker<'_> {
     /// How to read an answer: by what its provider speaks.
     pub(super) fn operation(&self, answer: &Answer) -> Result<Operation, Lost> {
         request::chat(answer.provider.api_type).ok_or(Lost::Error(Error::Internal))
+    }
+
+    fn plan(&self, target: &Target, question: &Question) -> Result<Plan, TranslateError> {
+        let none = TranslateError::NoSuchOperation { wanted: "chat", target: target.api_type().name() };
+        let request = self.request(target, question).ok_or(none)?;
+        Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default() }))
     }
 
     fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {
@@ -94,18 +111,18 @@ pub(super) async fn whole(answer: &mut Answer) -> Result<Bytes, Lost> {
         (_, None) => {}
     }
     let body = read?;
-    let status = answer.response.status();
+    let status = answer.head.status;
     if status.is_success() {
         return Ok(body);
     }
     let mut info = ErrorInfo::read(status.as_u16(), &body);
-    info.retry_after = crate::attempts::retry_after(answer.response.headers());
+    info.retry_after = judge::retry_after(&answer.head.headers);
     Err(Lost::Refused(info))
 }
 
 async fn collect(answer: &mut Answer) -> Result<Bytes, Lost> {
-    let mut joined = BytesMut::from(&answer.first.take().unwrap_or_default()[..]);
-    let body = answer.response.body_mut();
+    let mut joined = BytesMut::from(&std::mem::take(&mut answer.first)[..]);
+    let body = &mut answer.rest;
     loop {
         let frame = timeout(answer.idle, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx))).await;
         let frame = frame.map_err(|_| Lost::broken(format!("the provider was silent for {:?}", answer.idle)))?;

@@ -27,12 +27,13 @@ use super::{
     stream::{Chunks, Retold},
 };
 use crate::{
-    attempts::{Answer, Note},
+    attempts::Note,
     body::Body,
     call::Call,
     endpoint::Endpoint,
     error::Error,
     headers,
+    judge::Answer,
     lists::json as answer_json,
     record::{Outcome, Record},
     relay::{Relay, Terms},
@@ -165,8 +166,8 @@ async fn stream(
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = format!("chatcmpl-{}", asker.id);
     let chunks = Chunks { id, created, model: asker.pool.model.name.to_string(), started };
-    let head = &answer.response;
-    let body = if head.status().is_success() && headers::is_stream(head.headers()) {
+    let head = &answer.head;
+    let body = if head.status.is_success() && headers::is_stream(&head.headers) {
         let provider = Body::stream(relay(call, answer));
         Body::stream(Retold::new(provider, WordReader::new(operation), chunks))
     } else {
@@ -189,7 +190,7 @@ fn relay(call: &mut Call, answer: Answer) -> Relay {
     });
     // No error event from the relay: what breaks off is told in the shape of this stream.
     let terms = Terms { events: None, idle: answer.idle, deadline: call.deadline };
-    Relay::new(answer.response.into_body(), answer.first, answer.lease, call.record.take(), terms)
+    Relay::new(answer.rest, answer.first, None, answer.lease, call.record.take(), terms)
 }
 
 fn noted(record: &mut Option<Box<Record>>, told: &Note<'_>) {

@@ -12,7 +12,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use llm_router_core::{codec::write_event, translate::WordReader};
+use llm_router_core::{
+    codec::write_event,
+    translate::{StreamFault, WordReader},
+};
 use serde_json::{Value, json};
 
 use crate::body::{Body, BodyError};
@@ -93,7 +96,7 @@ impl Retold {
             self.chunks.end(&mut self.out, self.reader.finish_reason());
         }
         if let Err(error) = read {
-            self.fail(BodyError::Garbled(error.to_string()));
+            self.fail(BodyError::Garbled(StreamFault::Malformed(error.to_string())));
         }
     }
 
@@ -136,7 +139,7 @@ impl HttpBody for Retold {
             match ready!(Pin::new(&mut this.provider).poll_frame(cx)) {
                 Some(Ok(frame)) => this.read(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) if !this.ended => this.fail(error),
-                None if !this.ended => this.fail(BodyError::Garbled("it has no end".to_owned())),
+                None if !this.ended => this.fail(BodyError::Garbled(StreamFault::Truncated)),
                 None | Some(Err(_)) => return Poll::Ready(None),
             }
         }

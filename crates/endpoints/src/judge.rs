@@ -1,0 +1,219 @@
+//! What came of asking one provider, as far as that is known before the client gets its first byte.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response::Parts};
+use http_body::Body as _;
+use llm_router_balancer::Failure;
+use llm_router_core::{
+    catalogue::Provider,
+    translate::{Losses, ReplyTranslator, StreamFault},
+};
+use tokio::time::timeout;
+
+use crate::{
+    body::{Body, BodyError},
+    headers,
+    state::Lease,
+    target::Target,
+    upstream::UpstreamError,
+};
+
+/// The largest answer that is translated as a whole, in bytes.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// What came of asking one provider.
+pub(crate) enum Attempt {
+    /// An answer for the client.
+    Answer(Answer),
+    /// A refusal that another provider may not share; passed on if there is no other.
+    Refusal(Answer),
+    /// No answer.
+    Failed(UpstreamError),
+}
+
+/// The head of an answer, with what has come of its body, in the client's dialect.
+pub(crate) struct Answer {
+    pub head: Parts,
+    /// What the client gets first.
+    pub first: Bytes,
+    /// The rest, as the provider sends it.
+    pub rest: Body,
+    /// Translates the rest.
+    pub translator: Option<Box<ReplyTranslator>>,
+    pub lease: Option<Lease>,
+    /// What the provider's dialect could not carry.
+    pub losses: Losses,
+    /// The longest silence between two frames.
+    pub idle: Duration,
+    /// Who answers.
+    pub provider: Arc<Provider>,
+}
+
+/// Settles the lease by what came, unless the answer is good so far: then it goes on with it.
+pub(crate) async fn judge(
+    sent: Result<Response<Body>, UpstreamError>,
+    lease: Lease,
+    translator: Option<Box<ReplyTranslator>>,
+    losses: Losses,
+    started: Instant,
+) -> Attempt {
+    let read = match sent {
+        Ok(response) => read(response, lease.target(), translator, losses, started).await,
+        Err(error) => Err(error),
+    };
+    match read {
+        Err(error) => {
+            lease.fail(blame(&error));
+            Attempt::Failed(error)
+        }
+        Ok((answer, Some(failure))) => {
+            lease.fail(failure);
+            Attempt::Refusal(answer)
+        }
+        Ok((answer, None)) => Attempt::Answer(Answer { lease: Some(lease), ..answer }),
+    }
+}
+
+/// Reads on until there is something to show the client; also tells whether it is a refusal.
+async fn read(
+    response: Response<Body>,
+    target: &Target,
+    translator: Option<Box<ReplyTranslator>>,
+    losses: Losses,
+    started: Instant,
+) -> Result<(Answer, Option<Failure>), UpstreamError> {
+    let (head, body) = response.into_parts();
+    if head.status.is_redirection() {
+        return Err(UpstreamError::Redirect(head.status.as_u16()));
+    }
+    let failure = refused(head.status, &head.headers);
+    let idle = target.timeouts().idle;
+    let provider = Arc::clone(target.provider());
+    let mut answer = Answer { head, first: Bytes::new(), rest: body, translator, lease: None, losses, idle, provider };
+    match answer.translator.take() {
+        None => {
+            headers::strip_hop_by_hop(&mut answer.head.headers);
+            answer.first = next(&mut answer.rest, idle).await?.unwrap_or_default();
+        }
+        Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
+            translate_stream(&mut answer, translator, started).await?;
+        }
+        Some(translator) => translate_whole(&mut answer, translator, started).await?,
+    }
+    Ok((answer, failure))
+}
+
+/// Holds back what precedes the content, so that another provider can take over unnoticed.
+async fn translate_stream(
+    answer: &mut Answer,
+    mut translator: Box<ReplyTranslator>,
+    started: Instant,
+) -> Result<(), UpstreamError> {
+    let mut first = Vec::new();
+    while !translator.has_content() && !translator.is_done() {
+        let Some(frame) = next(&mut answer.rest, answer.idle).await? else {
+            return Err(UpstreamError::Garbled(StreamFault::Truncated.into()));
+        };
+        translator.elapsed(started.elapsed());
+        translator.frame(&frame, &mut first).map_err(|fault| UpstreamError::Garbled(fault.into()))?;
+    }
+    answer.first = first.into();
+    answer.head.headers = own_headers(&answer.head.headers, translator.stream_content_type());
+    answer.translator = Some(translator);
+    Ok(())
+}
+
+/// Translates an answer that is no stream: a reply, or an error.
+async fn translate_whole(
+    answer: &mut Answer,
+    mut translator: Box<ReplyTranslator>,
+    started: Instant,
+) -> Result<(), UpstreamError> {
+    let body = collect(&mut answer.rest, answer.idle).await?;
+    translator.elapsed(started.elapsed());
+    let translated = if answer.head.status.is_success() {
+        translator.whole(&body).map_err(|fault| UpstreamError::Garbled(fault.into()))?
+    } else {
+        let (status, error) = translator.error(answer.head.status.as_u16(), &body);
+        answer.head.status = StatusCode::from_u16(status).unwrap_or(answer.head.status);
+        error
+    };
+    answer.first = translated.into();
+    answer.rest = Body::Empty;
+    answer.head.headers = own_headers(&answer.head.headers, "application/json");
+    answer.translator = Some(translator);
+    Ok(())
+}
+
+/// The headers of a translated answer: what the provider said of its own body does not hold for ours.
+fn own_headers(theirs: &HeaderMap, content_type: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in theirs {
+        if *name == header::RETRY_AFTER || name.as_str().contains("ratelimit") {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// The next bytes, if any come within the limit; `None` at the end.
+async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, UpstreamError> {
+    loop {
+        match timeout(idle, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx))).await {
+            Err(_) => return Err(UpstreamError::HeadTimeout(idle)),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(BodyError::Cut(cause)))) => return Err(UpstreamError::Broken(cause)),
+            Ok(Some(Err(error))) => return Err(UpstreamError::Garbled(error.into())),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+async fn collect(body: &mut Body, idle: Duration) -> Result<Bytes, UpstreamError> {
+    let mut whole = BytesMut::new();
+    while let Some(data) = next(body, idle).await? {
+        if whole.len() + data.len() > LARGEST_ANSWER {
+            return Err(UpstreamError::Garbled(BodyError::TooLarge(LARGEST_ANSWER).into()));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+/// Statuses that count against the provider and may be better elsewhere. A client's mistake never does.
+fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Failure> {
+    match status.as_u16() {
+        429 | 503 | 529 => Some(Failure::Overloaded { retry_after: retry_after(headers) }),
+        500.. => Some(Failure::Server),
+        _ => None,
+    }
+}
+
+/// `Retry-After` in seconds (RFC 9110, 10.2.3); its form as a date is rare here and not read.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn blame(error: &UpstreamError) -> Failure {
+    match error {
+        UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Failure::Connect,
+        UpstreamError::HeadTimeout(_) => Failure::Timeout,
+        UpstreamError::Broken(_) | UpstreamError::Stale(_) => Failure::Reset,
+        UpstreamError::Garbled(_) | UpstreamError::Redirect(_) => Failure::Server,
+    }
+}
