@@ -2,5 +2,6 @@
 
 mod chat;
 mod house;
+mod matrix;
 mod reload;
 mod text;
