@@ -3,7 +3,9 @@
 //! [`translate`] turns a client's body into one for a provider that does not speak the client's dialect. It comes with
 //! a [`ReplyTranslator`] for the answer. Nothing here does I/O: the caller moves the bytes.
 
+mod capabilities;
 mod context;
+mod count;
 mod images;
 mod reply;
 mod request;
@@ -12,6 +14,7 @@ mod tap;
 mod usage_chunk;
 mod words;
 
+pub use capabilities::{Capabilities, Capability, Support, capabilities};
 pub use context::{Context, FetchedImage, Policy};
 pub use reply::{ReplyTranslator, Summary};
 pub use request::{Answer, Translated, Translation, translate};

@@ -1,10 +1,10 @@
 //! Turns a client's request into a provider's.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     context::{Context, Policy},
-    images,
+    count, images,
     reply::ReplyTranslator,
     route::{is_embedding, surface, target, wanted},
 };
@@ -69,6 +69,9 @@ pub fn translate(
 ) -> Result<Translation, TranslateError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
     let Some(operation) = target(from, to) else {
+        if from == Operation::CountTokens {
+            return Ok(Translation::Answer(counted(&read(from, value)?)));
+        }
         return Err(TranslateError::NoSuchOperation { wanted: wanted(from), target: to.name() });
     };
     let model = context.public_model.to_owned();
@@ -186,6 +189,12 @@ fn write(
         }
         _ => openai::write_request(request, model, openai::Flavour::of(to.name()), losses),
     })
+}
+
+/// How many tokens a request has, for a provider that does not count them.
+fn counted(request: &Request) -> Answer {
+    let body = json!({"input_tokens": count::estimate(request)}).to_string().into_bytes();
+    Answer { body, content_type: "application/json", estimated: true }
 }
 
 /// Ollama's clients load and unload a model by asking nothing of it; other providers do that themselves.
