@@ -3,7 +3,7 @@
 use std::fs;
 
 use llm_router_mock::{Mock, Script};
-use llm_router_tests::{Provider, Router, models};
+use llm_router_tests::{Client, Provider, Router, models};
 use serde_json::{Value, json};
 
 use super::{answer, sent, setup};
@@ -51,4 +51,32 @@ async fn a_file_on_disk_overrides_the_built_in_prompt_and_an_unknown_language_ge
     }
     answer(&router, "simplify_text", &json!({"model": "m", "texts": ["a"], "language": "pl"})).await;
     assert!(system(&sent(&mock)[0]).starts_with("Przeredaguj"));
+}
+
+#[tokio::test]
+async fn a_reload_takes_new_prompts_in_and_a_bad_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("builtin/system/en");
+    fs::create_dir_all(&place).unwrap();
+    let mock = Mock::spawn(Script::default()).await.unwrap();
+    let file = folder.path().join("models.json");
+    fs::write(&file, models([("m", vec![Provider::new("a", "vllm", &mock.url())])]).to_string()).unwrap();
+    let router = Router::start_from_files(&[
+        ("models_config", file.to_str().unwrap()),
+        ("prompts_dir", folder.path().to_str().unwrap()),
+        ("admin_port", "0"),
+    ]);
+    let admin = Client::new(router.running().admin_address().unwrap());
+    let ask = json!({"model": "m", "texts": ["a"], "language": "en"});
+    answer(&router, "simplify_text", &ask).await;
+    assert!(system(&sent(&mock)[0]).starts_with("Rewrite"));
+    fs::write(place.join("simplify-text.prompt"), "Plainly!").unwrap();
+    assert_eq!(admin.post("/admin/reload", "").await.status, 200);
+    answer(&router, "simplify_text", &ask).await;
+    assert_eq!(system(&sent(&mock)[0]), "Plainly!");
+    fs::write(place.join("simplify-text.prompt"), b"\xff").unwrap();
+    let refused = admin.post("/admin/reload", "").await;
+    assert!(refused.text().contains("simplify-text.prompt: is not UTF-8"), "{}", refused.text());
+    answer(&router, "simplify_text", &ask).await;
+    assert_eq!(system(&sent(&mock)[0]), "Plainly!");
 }
