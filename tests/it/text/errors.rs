@@ -111,3 +111,50 @@ async fn the_deadline_of_the_request_holds() {
     llm_router_tests::until("the provider is let go", async || mock.stats().in_flight == 0 && router.in_flight() == 0)
         .await;
 }
+
+#[tokio::test]
+async fn no_value_of_any_argument_is_answered_with_a_fault_of_ours() {
+    let (_mock, router) = setup("").await;
+    let values = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(1e308),
+        json!(""),
+        json!("x"),
+        json!("7"),
+        json!([]),
+        json!([1]),
+        json!(["a"]),
+        json!([{"user": "a"}]),
+        json!({}),
+        json!({"a": 1}),
+        json!({"a": ["b"]}),
+        json!([[[[[]]]]]),
+    ];
+    let all = json!({"model_name": "vllm", "language": "en", "temperature": 1, "max_new_tokens": 9, "top_k": 1, "top_p": 1,
+        "typical_p": 1, "repetition_penalty": 1, "stream": false, "user_last_statement": "a", "system_prompt": "b",
+        "historical_messages": [], "texts": ["a"], "text": "a", "number_of_questions": 1, "user_query": "q",
+        "article_type": "t", "question_str": "q", "doc_name_in_answer": false, "question_prompt": "p"});
+    for endpoint in
+        ["conversation_with_model", "generate_questions", "create_full_article_from_texts", "generative_answer"]
+    {
+        for name in all.as_object().unwrap().keys() {
+            for value in &values {
+                let mut body = all.clone();
+                body[name] = value.clone();
+                let reply = post(&router, endpoint, &body).await;
+                let status = reply.status.as_u16();
+                assert!([200, 400, 404].contains(&status), "{endpoint}, {name} = {value}: {status} {}", reply.text());
+                assert!(
+                    status == 200 || reply.json()["status"] == false,
+                    "{endpoint}, {name} = {value}: {}",
+                    reply.text()
+                );
+                assert!(status != 404 || name == "model_name", "{endpoint}, {name} = {value}: {}", reply.text());
+            }
+        }
+    }
+}

@@ -74,8 +74,7 @@ impl Asker<'_> {
     async fn text_once(&self, question: &Question, note: Noting<'_>) -> Result<String, Lost> {
         let mut answer = self.answer(question, note).await?;
         let operation = self.operation(&answer)?;
-        let body = whole(&mut answer).await?;
-        words(operation, &body).map_err(Lost::from)
+        whole(&mut answer, operation).await
     }
 
     /// How to read an answer: by what its provider speaks.
@@ -102,22 +101,29 @@ impl Asker<'_> {
     }
 }
 
-/// Reads an answer to its end and settles its lease. A refusal becomes an error.
-pub(super) async fn whole(answer: &mut Answer) -> Result<Bytes, Lost> {
+/// Reads an answer to its end and settles its lease: the words of it. A refusal becomes an error.
+pub(super) async fn whole(answer: &mut Answer, operation: Operation) -> Result<String, Lost> {
     let read = collect(answer).await;
-    match (&read, answer.lease.take()) {
-        (Ok(_), Some(lease)) => lease.succeed(),
-        (Err(_), Some(lease)) => lease.fail(Failure::Truncated),
-        (_, None) => {}
+    let lease = answer.lease.take();
+    let (told, blame) = match read {
+        Err(lost) => (Err(lost), Some(Failure::Truncated)),
+        Ok(body) if answer.head.status.is_success() => match words(operation, &body) {
+            Ok(text) => (Ok(text), None),
+            Err(fault) => (Err(fault.into()), Some(Failure::Server)),
+        },
+        Ok(body) => {
+            let mut info = ErrorInfo::read(answer.head.status.as_u16(), &body);
+            info.retry_after = judge::retry_after(&answer.head.headers);
+            (Err(Lost::Refused(info)), None)
+        }
+    };
+    if let Some(lease) = lease {
+        match blame {
+            None => lease.succeed(),
+            Some(failure) => lease.fail(failure),
+        }
     }
-    let body = read?;
-    let status = answer.head.status;
-    if status.is_success() {
-        return Ok(body);
-    }
-    let mut info = ErrorInfo::read(status.as_u16(), &body);
-    info.retry_after = judge::retry_after(&answer.head.headers);
-    Err(Lost::Refused(info))
+    told
 }
 
 async fn collect(answer: &mut Answer) -> Result<Bytes, Lost> {

@@ -1,6 +1,10 @@
 //! Asks the same question of many texts: some at a time, in order, each failure its own.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -13,7 +17,7 @@ use super::{
     plan::ShapeEach,
     request::Question,
 };
-use crate::{attempts::Note, body::Body};
+use crate::{attempts::Note, body::Body, state::Pool};
 
 /// The texts of one request and what is made of each answer.
 pub(super) struct Batch {
@@ -21,6 +25,17 @@ pub(super) struct Batch {
     pub(super) shape: ShapeEach,
     /// How many are asked for at the same time.
     pub(super) width: usize,
+}
+
+/// How many texts to ask for at the same time: `most`, but no more than the providers take. Texts that wait for their
+/// own siblings would only lose their patience in the line, and their places to others.
+pub(super) fn width(pool: &Pool, most: NonZeroUsize) -> usize {
+    let mut room: HashMap<Arc<str>, Option<u32>> = HashMap::new();
+    for status in pool.balancer.status() {
+        room.insert(status.resource, status.limit);
+    }
+    let room: Option<u32> = room.into_values().sum();
+    room.map_or(most.get(), |room| most.get().min(room as usize)).max(1)
 }
 
 /// What came of one text; `None` while it has not been asked for.

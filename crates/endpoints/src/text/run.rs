@@ -7,11 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use llm_router_core::{
-    dialect::Surface,
-    json::Peek,
-    translate::{WordReader, words},
-};
+use llm_router_core::{dialect::Surface, json::Peek, translate::WordReader};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout_at;
 
@@ -19,7 +15,7 @@ use super::{
     Prompted, Text,
     arguments::{Arguments, Rejected},
     ask::{Asker, whole},
-    batch::Batch,
+    batch::{self, Batch},
     outcome::{self, Lost},
     plan::{Plan, Work},
     request::Question,
@@ -110,7 +106,7 @@ fn read(endpoint: &dyn Prompted, name: &str, body: &Bytes) -> Result<Result<Job,
         model: arguments.model(),
         language: arguments.optional_text("language"),
         sampling: Sampling::read(&mut arguments),
-        stream: arguments.boolean("stream", false),
+        stream: arguments.is_given("stream") && arguments.boolean("stream", false),
     };
     Ok(arguments.finish(name).map(|()| job))
 }
@@ -133,7 +129,7 @@ async fn answer(
             told.and_then(|text| finished(&shape(text), started).map_err(Lost::Error))
         }
         Work::Each { texts, shape } => {
-            let width = call.state.settings.models.batch_concurrency.get();
+            let width = batch::width(asker.pool, call.state.settings.models.batch_concurrency);
             let batch = Batch { texts, shape, width };
             let noting = Mutex::new(|told: Note<'_>| noted(&mut call.record, &told));
             match batch.run(asker, &question, &noting).await {
@@ -171,9 +167,7 @@ async fn stream(
         let provider = Body::stream(relay(call, answer));
         Body::stream(Retold::new(provider, WordReader::new(operation), chunks))
     } else {
-        let body = whole(&mut answer).await?;
-        let text = words(operation, &body)?;
-        Body::from(chunks.all(&text))
+        Body::from(chunks.all(&whole(&mut answer, operation).await?))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
