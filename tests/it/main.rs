@@ -3,5 +3,6 @@
 mod chat;
 mod house;
 mod matrix;
+mod metrics;
 mod reload;
 mod text;

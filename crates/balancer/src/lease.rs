@@ -109,6 +109,12 @@ impl<T, C: Clock> Lease<T, C> {
         self.lost_signal().is_set()
     }
 
+    /// Whether the demand asked for the reasons to be kept.
+    #[must_use]
+    pub fn explained(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.why.is_some())
+    }
+
     /// Why this endpoint. Exact if the demand asked for it; else with what is known now.
     #[must_use]
     pub fn explain(&self) -> Explanation {

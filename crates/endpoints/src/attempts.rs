@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use llm_router_balancer::{AcquireError, Demand, PickError, Tried};
 use llm_router_core::translate::{self, TranslateError};
 
@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     judge::{Answer, Attempt, judge},
     prepare::Plan,
-    state::Pool,
+    state::{Lease, Pool},
     target::Target,
     upstream::{Upstream, UpstreamError},
 };
@@ -41,8 +41,14 @@ pub(crate) struct Attempts<'a> {
 
 /// What happens while providers are asked.
 pub(crate) enum Note<'a> {
+    /// A provider was chosen, after this time in line.
+    Chosen(&'a Lease, Duration),
     /// A provider is about to be asked.
     Asking(&'a Target),
+    /// The head of its answer came.
+    Head(&'a Response<Body>),
+    /// It refused with this status; another one may not.
+    Refused(StatusCode),
     /// It gave no answer.
     Failed(&'a UpstreamError),
 }
@@ -76,13 +82,15 @@ impl Attempts<'_> {
         let mut troubles = Troubles::default();
         while asked < MOST_ATTEMPTS {
             let demand = Demand { class: &self.pool.model.name, tried, ..Demand::default() };
-            let lease = match self.pool.balancer.acquire(&demand).await {
+            let began = Instant::now();
+            let lease = match self.pool.acquire(demand).await {
                 Ok(lease) => lease,
                 Err(error) => {
                     troubles.none = Some(error);
                     break;
                 }
             };
+            (self.note)(Note::Chosen(&lease, began.elapsed()));
             tried.insert(lease.key());
             let prepared = match (self.plan)(lease.target()) {
                 Ok(Plan::Send(prepared)) => prepared,
@@ -96,9 +104,15 @@ impl Attempts<'_> {
             (self.note)(Note::Asking(lease.target()));
             troubles.refusal = None;
             let sent = self.send(lease.target(), prepared.request).await;
+            if let Ok(response) = &sent {
+                (self.note)(Note::Head(response));
+            }
             match judge(sent, lease, prepared.translator, prepared.losses, self.started).await {
                 Attempt::Answer(answer) => return Ok(Outcome::Answer(answer)),
-                Attempt::Refusal(answer) => troubles.refusal = Some(answer),
+                Attempt::Refusal(answer) => {
+                    (self.note)(Note::Refused(answer.head.status));
+                    troubles.refusal = Some(answer);
+                }
                 Attempt::Failed(error) => {
                     (self.note)(Note::Failed(&error));
                     troubles.failure = Some(error);

@@ -69,7 +69,10 @@ impl Call {
             Body::Full(bytes) if bytes.len() <= most => bytes,
             body => collect(body, most, within).await?,
         };
-        self.note(|record| record.received = bytes.len() as u64);
+        self.note(|record| {
+            record.received = bytes.len() as u64;
+            record.phases.body = record.started.elapsed();
+        });
         Ok(bytes)
     }
 }

@@ -5,12 +5,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use llm_router_balancer::Explanation;
 use llm_router_core::translate::Usage;
 
-use crate::attempts::Note;
+use crate::{
+    attempts::Note,
+    error::Error,
+    phases::{Phases, Trouble, Try},
+    upstream::Connected,
+};
+
+/// The most failed attempts that are remembered of one request; only requests that ask many times have more.
+const MOST_TRIES: usize = 64;
 
 /// Told of every request once, when it is over, however it ended.
 pub trait Observer: Send + Sync + 'static {
+    /// A request began.
+    fn started(&self) {}
+
     /// One request is over.
     fn finished(&self, facts: &Facts);
 }
@@ -58,6 +70,14 @@ pub struct Facts {
     pub provider: Option<Arc<str>>,
     /// How many providers were asked.
     pub attempts: u32,
+    /// The attempts that failed, the first of them if there were very many.
+    pub tries: Vec<Try>,
+    /// Why each provider was chosen, if the settings ask for it; as many as there are attempts at most.
+    pub choices: Vec<Explanation>,
+    /// When things happened.
+    pub phases: Phases,
+    /// The word for the router's own refusal, as in the body's `code`.
+    pub reason: Option<&'static str>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// The status sent; 0 when none was.
@@ -100,6 +120,10 @@ impl Record {
             model: None,
             provider: None,
             attempts: 0,
+            tries: Vec::new(),
+            choices: Vec::new(),
+            phases: Phases::default(),
+            reason: None,
             stream: false,
             status: 0,
             outcome: Outcome::Cancelled,
@@ -112,7 +136,40 @@ impl Record {
             usage: None,
             error: None,
         };
+        observer.started();
         Box::new(Self { facts, observer })
+    }
+
+    /// Notes the router's own refusal.
+    pub fn refused(&mut self, error: &Error) {
+        self.facts.reason =
+            Some(error.code().unwrap_or(if error.status().is_server_error() { "internal" } else { "bad_request" }));
+        self.note_error(error);
+    }
+
+    /// Notes an attempt that failed.
+    pub(crate) fn tried(&mut self, trouble: Trouble) {
+        let began = self.facts.forwarded.unwrap_or_default();
+        let took = self.facts.started.elapsed().saturating_sub(began);
+        if let Some(provider) = self.facts.provider.clone()
+            && self.facts.tries.len() < MOST_TRIES
+        {
+            self.facts.tries.push(Try { provider, trouble, began, took });
+        }
+    }
+
+    /// Notes a piece of the answer on its way to the client.
+    pub(crate) fn piece(&mut self, size: usize) {
+        let at = self.facts.started.elapsed();
+        self.facts.first_byte.get_or_insert(at);
+        self.facts.phases.piece(at);
+        self.facts.sent += size as u64;
+    }
+
+    /// Notes that the first piece goes to the client's connection.
+    pub(crate) fn handed(&mut self) {
+        let at = self.facts.started.elapsed();
+        self.facts.phases.handed.get_or_insert(at);
     }
 
     /// Notes an error's text and everything below it, for the log.
@@ -130,12 +187,27 @@ impl Record {
     /// Notes an attempt at a provider.
     pub(crate) fn attempt(&mut self, note: &Note<'_>) {
         match note {
+            Note::Chosen(lease, waited) => {
+                self.facts.phases.queued += *waited;
+                if lease.explained() && self.facts.choices.len() < MOST_TRIES {
+                    self.facts.choices.push(lease.explain());
+                }
+            }
+            Note::Head(response) => {
+                let connected = response.extensions().get::<Connected>();
+                self.facts.phases.connect = connected.map_or(Duration::ZERO, |connected| connected.0);
+                self.facts.phases.head = Some(self.facts.started.elapsed());
+            }
+            Note::Refused(status) => self.tried(Trouble::Status(status.as_u16())),
             Note::Asking(target) => {
                 self.facts.provider = Some(Arc::clone(&target.provider().id));
                 self.facts.attempts += 1;
                 self.facts.forwarded = Some(self.facts.started.elapsed());
             }
-            Note::Failed(error) => self.note_error(*error),
+            Note::Failed(error) => {
+                self.note_error(*error);
+                self.tried(Trouble::from(*error));
+            }
         }
     }
 

@@ -84,13 +84,12 @@ impl Relay {
     /// Notes that bytes came for the client.
     fn came(&mut self, size: usize) {
         let Some(record) = &mut self.record else { return };
-        if record.first_byte.is_none() {
-            record.first_byte = Some(record.started.elapsed());
-            if let Some(lease) = &mut self.lease {
-                lease.first_token();
-            }
+        if record.first_byte.is_none()
+            && let Some(lease) = &mut self.lease
+        {
+            lease.first_token();
         }
-        record.sent += size as u64;
+        record.piece(size);
     }
 
     /// The provider's body is over: well, if it says so itself where it is translated.
@@ -222,6 +221,9 @@ impl HttpBody for Relay {
         }
         if !this.first.is_empty() {
             let first = std::mem::take(&mut this.first);
+            if let Some(record) = &mut this.record {
+                record.handed();
+            }
             this.check_last();
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }

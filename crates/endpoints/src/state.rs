@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use llm_router_balancer::{
-    AnyStrategy, Balancer, Endpoint as Member, EndpointConfig, Fleet, Registry, check_endpoints,
+    AcquireError, AnyStrategy, Balancer, Demand, Endpoint as Member, EndpointConfig, Fleet, Registry, check_endpoints,
 };
 use llm_router_core::{
     catalogue::{Catalogue, Model, Provider},
@@ -34,6 +37,19 @@ pub struct Pool {
     strategy: String,
     members: Vec<Arc<Member<Target>>>,
     carried: bool,
+    /// Requests that stand in line for a provider.
+    queued: Arc<AtomicU32>,
+    /// Whether leases keep why they were given.
+    explain: bool,
+}
+
+/// A place in line, given up when dropped.
+struct InLine<'a>(&'a AtomicU32);
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -59,7 +75,26 @@ impl Pool {
                 .map_err(|e| fault(e.into()))?
                 .into(),
         };
-        Ok(Self { model: Arc::clone(model), balancer, strategy: strategy.to_owned(), members, carried: old.is_some() })
+        let explain = settings.metrics.requests_kept > 0;
+        let queued = old.map(|old| Arc::clone(&old.queued)).unwrap_or_default();
+        let (model, strategy, carried) = (Arc::clone(model), strategy.to_owned(), old.is_some());
+        Ok(Self { model, balancer, strategy, members, carried, queued, explain })
+    }
+
+    /// Takes a lease, waiting in line if need be.
+    ///
+    /// # Errors
+    /// [`AcquireError`] when there is none in time.
+    pub async fn acquire(&self, demand: Demand<'_>) -> Result<Lease, AcquireError> {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        let _in_line = InLine(&self.queued);
+        self.balancer.acquire(&Demand { explain: self.explain, ..demand }).await
+    }
+
+    /// Requests that stand in line now.
+    #[must_use]
+    pub fn queued(&self) -> u32 {
+        self.queued.load(Ordering::Relaxed)
     }
 }
 

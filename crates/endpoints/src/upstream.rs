@@ -21,6 +21,10 @@ pub trait Upstream: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>>;
 }
 
+/// Beside an answer that came over a new connection: how long connecting took.
+#[derive(Debug, Clone, Copy)]
+pub struct Connected(pub Duration);
+
 /// Why a provider gave no answer. Nothing of the answer had arrived.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {

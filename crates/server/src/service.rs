@@ -12,16 +12,16 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
-use llm_router_endpoints::{Body, Call, Error, REQUEST_ID, Record, Upstream, route::Match};
+use llm_router_endpoints::{Body, Call, Error, Observer, REQUEST_ID, Record, Upstream, route::Match};
 
 use crate::{
     conduit::{Clock, Tracked},
-    cors, request_id,
+    cors,
+    metrics::{METRICS, UNMATCHED},
+    request_id,
+    witness::Witness,
     worker::Worker,
 };
-
-/// The route label of requests that lead nowhere.
-const UNMATCHED: &str = "unmatched";
 
 /// Answers one request of a connection.
 pub(crate) async fn answer(
@@ -49,7 +49,7 @@ pub(crate) async fn answer(
 async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let state = worker.shared.state().clone();
-    let observer = Arc::clone(&worker.shared.observer);
+    let observer = Arc::clone(&worker.shared.witness) as Arc<dyn Observer>;
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
         Match::Found { placed, rest } => (placed, rest),
@@ -57,10 +57,16 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
             let record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
             return finish(Some(record), other_method(&head, allow, surface));
         }
+        Match::Unknown { .. } if Witness::is_metrics(&state, head.uri.path()) => {
+            let record = Record::new(id, head.method.clone(), METRICS.into(), observer);
+            return finish(Some(record), Witness::exposition(&head, || worker.shared.exposition()));
+        }
         Match::Unknown { surface } => {
-            let record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
+            let mut record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
             let path: String = head.uri.path().chars().take(200).collect();
-            return finish(Some(record), Error::NoRoute(path).respond(surface));
+            let error = Error::NoRoute(path);
+            record.refused(&error);
+            return finish(Some(record), error.respond(surface));
         }
     };
     let endpoint = state.endpoint(placed);
@@ -80,7 +86,7 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
     let response = match answer {
         Ok(response) => response,
         Err(error) => {
-            call.note(|record| record.note_error(&error));
+            call.note(|record| record.refused(&error));
             error.respond(call.surface)
         }
     };

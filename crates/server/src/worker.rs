@@ -16,7 +16,14 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{connection, reload::Reloader, tasks, upstream::Connections};
+use crate::{
+    connection,
+    metrics::{self, Around},
+    reload::Reloader,
+    tasks,
+    upstream::Connections,
+    witness::Witness,
+};
 
 /// How long accepting pauses when the system has no descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -28,8 +35,8 @@ pub struct Shared {
     state: ArcSwap<State>,
     /// The life of the process.
     pub life: Life,
-    /// Told of every finished request.
-    pub observer: Arc<dyn Observer>,
+    /// Told of every request: it counts, remembers, and tells the observer given at the start.
+    pub witness: Arc<Witness>,
     /// Reads everything again; absent where nobody said from what.
     pub(crate) reloader: OnceLock<Reloader>,
     /// One permit a client connection.
@@ -42,12 +49,13 @@ impl Shared {
     #[must_use]
     pub fn new(state: State, observer: Arc<dyn Observer>) -> Arc<Self> {
         let most = state.settings.server.max_connections.get();
+        let witness = Witness::new(&state, observer);
         Arc::new(Self {
             most: u32::try_from(most).unwrap_or(u32::MAX),
             permits: Arc::new(Semaphore::new(most)),
             state: ArcSwap::from_pointee(state),
             life: Life::default(),
-            observer,
+            witness,
             reloader: OnceLock::new(),
         })
     }
@@ -59,6 +67,7 @@ impl Shared {
 
     /// Puts a new snapshot in place, balancers included; requests under way keep theirs.
     pub fn swap(&self, state: State) {
+        self.witness.follow(&state);
         state.take_over();
         self.state.store(Arc::new(state));
     }
@@ -67,6 +76,16 @@ impl Shared {
     pub(crate) async fn idle(&self) {
         // The semaphore is never closed.
         let _ = self.permits.acquire_many(self.most).await;
+    }
+
+    /// The page that Prometheus reads.
+    pub(crate) fn exposition(&self) -> String {
+        metrics::render(&self.witness.metrics, &self.state(), self.around())
+    }
+
+    /// What is seen beside the counters.
+    fn around(&self) -> Around {
+        Around { connections: self.connections(), most_connections: self.most as usize, lost_lines: 0, redis: None }
     }
 
     /// Client connections that are open.

@@ -76,10 +76,19 @@ const LEVELS: [(&str, LogLevel); 10] = [
 pub struct Metrics {
     /// `use_prometheus`: whether `GET /metrics` is served.
     pub enabled: bool,
+    /// `requests_kept`: how many finished requests are remembered for `GET /admin/requests`, each with the reasons of
+    /// its choices; 0 remembers none.
+    pub requests_kept: usize,
+    /// `response_details`: whether answers tell in `x-llm-router-*` headers who answered.
+    pub details: bool,
 }
 
 impl Metrics {
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        Self { enabled: r.boolean("use_prometheus", false) }
+        Self {
+            enabled: r.boolean("use_prometheus", false),
+            requests_kept: usize::try_from(r.whole("requests_kept", 500, 0..=100_000)).unwrap_or(0),
+            details: r.boolean("response_details", false),
+        }
     }
 }

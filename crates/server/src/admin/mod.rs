@@ -3,6 +3,7 @@
 //! A page is one file here: it submits a [`Page`], and has its `mod` line below. Nothing else names it.
 
 mod livez;
+mod metrics;
 mod readyz;
 mod reload;
 

@@ -5,11 +5,14 @@ mod exchange;
 mod pool;
 mod stream;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Request, Response};
 use llm_router_core::settings::Settings;
-use llm_router_endpoints::{Body, BoxFuture, Target, Upstream, UpstreamError};
+use llm_router_endpoints::{Body, BoxFuture, Connected, Target, Upstream, UpstreamError};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
@@ -55,7 +58,9 @@ impl Connections {
 
     async fn exchange(&self, target: &Target, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let timeouts = target.timeouts();
+        let began = Instant::now();
         let mut link = self.link(target, timeouts.connect).await?;
+        let connected = (!link.used()).then(|| Connected(began.elapsed()));
         let place = target.place();
         let used = link.used();
         let within = timeouts.response_header;
@@ -69,7 +74,10 @@ impl Connections {
             Ok(Err(error)) => return Err(UpstreamError::Broken(error.into())),
             Ok(Ok(answer)) => answer,
         };
-        let (head, incoming) = answer.into_parts();
+        let (mut head, incoming) = answer.into_parts();
+        if let Some(connected) = connected {
+            head.extensions.insert(connected);
+        }
         let body = AnswerBody::new(incoming, link, Arc::clone(place), Arc::clone(&self.pool));
         Ok(Response::from_parts(head, Body::stream(body)))
     }
