@@ -12,6 +12,7 @@
 
 mod chaos;
 mod functions;
+mod model;
 mod pool;
 mod residency;
 mod resp;

@@ -1,5 +1,7 @@
 //! The function library with the hands of a test: typed calls, a clock that is set, a server identity that is set.
 
+use std::collections::BTreeMap;
+
 use crate::resp::{Connection, Value};
 use crate::server::Server;
 
@@ -107,7 +109,32 @@ impl Pool {
 
     /// The connection of a replica for messages stands.
     pub fn listen(&mut self, replica: &str) {
-        self.ears.ok(&["SSUBSCRIBE", &format!("{BASE}ch:{replica}")]);
+        self.subscribe("SSUBSCRIBE", replica);
+    }
+
+    fn subscribe(&mut self, command: &str, replica: &str) {
+        let mut answer = self.ears.ok(&[command, &format!("{BASE}ch:{replica}")]);
+        // Messages may come first.
+        while !answer.list()[0].text().eq_ignore_ascii_case(command) {
+            answer = self.ears.read().unwrap();
+        }
+    }
+
+    /// The connection of a replica for messages is closed.
+    pub fn deafen(&mut self, replica: &str) {
+        self.subscribe("SUNSUBSCRIBE", replica);
+    }
+
+    /// Who stands in line: the ticket, and the model.
+    pub fn line(&mut self) -> BTreeMap<String, (i64, String)> {
+        let queues = self.redis.ok(&["KEYS", &format!("{BASE}q:*")]).texts();
+        let mut line = BTreeMap::new();
+        for key in queues {
+            let model = key[BASE.len() + 2..].split('.').next().unwrap().to_owned();
+            let waiters = self.redis.ok(&["ZRANGE", &key, "0", "-1", "WITHSCORES"]).texts();
+            line.extend(waiters.chunks(2).map(|pair| (pair[0].clone(), (pair[1].parse().unwrap(), model.clone()))));
+        }
+        line
     }
 
     /// Another server process takes over with the memory as it is.
@@ -219,17 +246,16 @@ impl Pool {
     /// Leases in Redis: id, resource, fence.
     pub fn leases(&mut self) -> Vec<(String, String, u64)> {
         let all = self.redis.ok(&["HGETALL", &format!("{BASE}lease")]).texts();
-        all.chunks(2)
-            .map(|pair| {
-                let words: Vec<_> = pair[1].split(' ').collect();
-                (pair[0].clone(), words[0].to_owned(), words[1].parse().unwrap())
-            })
-            .collect()
+        let lease = |pair: &[String]| {
+            let words: Vec<_> = pair[1].split(' ').collect();
+            (pair[0].clone(), words[0].to_owned(), words[1].parse().unwrap())
+        };
+        in_order(all.chunks(2).map(lease).collect())
     }
 
     /// Checks what must hold after every call: counts agree, every index agrees with the table it indexes.
     pub fn check(&mut self) {
-        let mut used = std::collections::BTreeMap::new();
+        let mut used = BTreeMap::new();
         for (_, resource, _) in self.leases() {
             *used.entry(resource).or_insert(0) += 1;
         }
@@ -258,7 +284,14 @@ impl Pool {
 /// Keys and their serialised values.
 pub type Snapshot = Vec<(String, Vec<u8>)>;
 
+/// By fence, which is the order in which they were granted.
+fn in_order(mut leases: Vec<(String, String, u64)>) -> Vec<(String, String, u64)> {
+    leases.sort_by_key(|lease| lease.2);
+    leases
+}
+
 fn triples(list: &Value) -> Vec<(String, String, u64)> {
     let words = list.texts();
-    words.chunks(3).map(|three| (three[0].clone(), three[1].clone(), three[2].parse().unwrap())).collect()
+    let three = |three: &[String]| (three[0].clone(), three[1].clone(), three[2].parse().unwrap());
+    in_order(words.chunks(3).map(three).collect())
 }

@@ -115,6 +115,8 @@ end
 local function heartbeat(keys, a)
   local rep = a[1]
   local c = enter(keys[1], tonumber(a[3]), a[4])
+  renew(c, rep, tonumber(a[2]))
+  sweep(c)
   local listed, lost, extra = {}, {}, {}
   for i = 5, #a, 6 do
     local id, r, fence, model, left, cap = a[i], a[i + 1], a[i + 2], a[i + 3], tonumber(a[i + 4]), tonumber(a[i + 5])
@@ -137,8 +139,6 @@ local function heartbeat(keys, a)
       lost[#lost + 1] = id
     end
   end
-  renew(c, rep, tonumber(a[2]))
-  sweep(c)
   settle(c)
   local all = redis.call('HGETALL', c.k .. 'lease')
   for i = 1, #all, 2 do
