@@ -11,6 +11,7 @@
 )]
 
 mod chaos;
+mod cost;
 mod functions;
 mod model;
 mod pool;

@@ -27,7 +27,7 @@ local function acquire(keys, a)
   if mine then return mine end
   local w = redis.call('HGET', c.k .. 'wait', id)
   if w then
-    class = words(w)[4]
+    class = class_of(w)
     offer(c, class)
     return held(c, id) or queued(c, id, class)
   end
@@ -54,21 +54,23 @@ local function poll(keys, a)
   renew(c, a[1], tonumber(a[2]))
   sweep(c)
   settle(c)
-  local granted, unknown, offered = {}, {}, {}
-  for i = 5, #a do
-    local w = redis.call('HGET', c.k .. 'wait', a[i])
-    local class = w and words(w)[4]
+  local ids, granted, unknown, offered = { unpack(a, 5) }, {}, {}, {}
+  if #ids == 0 then return answer(c, granted, unknown) end
+  local waits = redis.call('HMGET', c.k .. 'wait', unpack(ids))
+  for i = 1, #ids do
+    local class = waits[i] and class_of(waits[i])
     if class and not offered[class] then
       offered[class] = true
       offer(c, class)
     end
   end
-  for i = 5, #a do
-    local mine = held(c, a[i])
-    if mine then
-      for _, x in ipairs({ a[i], mine[5], mine[6] }) do granted[#granted + 1] = x end
-    elseif redis.call('HEXISTS', c.k .. 'wait', a[i]) == 0 then
-      unknown[#unknown + 1] = a[i]
+  local leases = redis.call('HMGET', c.k .. 'lease', unpack(ids))
+  for i, id in ipairs(ids) do
+    if leases[i] then
+      local l = words(leases[i])
+      for _, x in ipairs({ id, l[1], l[2] }) do granted[#granted + 1] = x end
+    elseif not waits[i] then
+      unknown[#unknown + 1] = id
     end
   end
   return answer(c, granted, unknown)
@@ -129,8 +131,8 @@ local function heartbeat(keys, a)
     elseif c.left > 0 and left > 0 and num(redis.call('HGET', c.k .. 'used', r)) < cap
       and not redis.call('ZSCORE', c.k .. 'done', id) then
       -- The memory was lost and the holder lives: it keeps its lease, and with it its place before everybody else.
-      local newest = math.max(num(redis.call('HGET', c.k .. 'meta', 'fence')), tonumber(fence))
-      redis.call('HSET', c.k .. 'meta', 'fence', int(newest))
+      c.fence = math.max(c.fence, tonumber(fence))
+      redis.call('HSET', c.k .. 'meta', 'fence', int(c.fence))
       redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now) }, ' '))
       redis.call('HINCRBY', c.k .. 'used', r, 1)
       redis.call('ZADD', c.k .. 'hold', c.now + left, id)

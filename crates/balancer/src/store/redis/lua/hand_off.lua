@@ -63,12 +63,13 @@ end
 
 -- The waiter who gets the free resource r, or nil.
 local function choose(c, r)
-  local used, s = num(redis.call('HGET', c.k .. 'used', r)), resident(c, r)
+  local used, s = num(redis.call('HGET', c.k .. 'used', r)), nil
   local first, own
   for _, line in ipairs(lines(c)) do
     local cap = line.caps[r]
     local h = cap and used < cap and head(c, line)
     if h then
+      if line.warm and not s then s = resident(c, r) end
       local warm = line.warm and line.model == s.model
       if warm and (not own or h.ticket < own.ticket) then own = h end
       local older = not first or h.ticket < first.ticket

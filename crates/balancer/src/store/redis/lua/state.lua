@@ -34,6 +34,9 @@ local function words(s)
   return t
 end
 
+-- The class of a packed waiter.
+local function class_of(packed) return string.match(packed, '^%S+ %S+ %S+ (%S+)') end
+
 -- Opens a call: reads the clock, and starts a quarantine when this server process is new to the pool.
 local function enter(base, quarantine, trust)
   local t = redis.call('TIME')
@@ -41,9 +44,9 @@ local function enter(base, quarantine, trust)
   local c = { k = base, now = sec * 1000 + math.floor(mic / 1000), us = sec * 1000000 + mic, freed = {} }
   local run = identity()
   c.ep = string.sub(run, 1, 8)
-  local m = redis.call('HMGET', base .. 'meta', 'run', 'since', 'quar', 'dirty')
+  local m = redis.call('HMGET', base .. 'meta', 'run', 'since', 'quar', 'dirty', 'fence')
   local since, quar = num(m[2]), num(m[3])
-  c.dirty = m[4] == '1'
+  c.dirty, c.fence = m[4] == '1', num(m[5])
   if m[1] ~= run then
     since, quar, c.dirty = c.now, quarantine, true
     if trust == '1' and not m[1] then quar = 0 end
@@ -97,9 +100,10 @@ end
 
 local function grant(c, id, r, rep, model, hold)
   -- The clock alone is greater than every fence of a memory that was lost.
-  local fence = math.max(num(redis.call('HGET', c.k .. 'meta', 'fence')) + 1, c.us)
-  redis.call('HSET', c.k .. 'meta', 'fence', int(fence))
-  redis.call('HSET', c.k .. 'lease', id, table.concat({ r, int(fence), rep, model, int(c.now) }, ' '))
+  c.fence = math.max(c.fence + 1, c.us)
+  local fence = int(c.fence)
+  redis.call('HSET', c.k .. 'meta', 'fence', fence)
+  redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now) }, ' '))
   redis.call('HINCRBY', c.k .. 'used', r, 1)
   redis.call('ZADD', c.k .. 'hold', c.now + hold, id)
   local s = resident(c, r)
@@ -107,7 +111,7 @@ local function grant(c, id, r, rep, model, hold)
   s.at = c.now
   keep_resident(c, r, s)
   redis.call('HSET', c.k .. 'res', 'last:' .. model, r)
-  return int(fence)
+  return fence
 end
 
 local function drop_lease(c, id, packed)
