@@ -113,6 +113,14 @@ impl<'a, P> View<'a, P> {
         (self.slots[index].state.resource.used() * self.peers) as f32
     }
 
+    /// Requests on the resource of the endpoint if this one joins them, over all replicas. The other replicas are
+    /// expected to do as this one does, so every request here stands for one of each: an endpoint with fewer places
+    /// than there are replicas is full as soon as one of them uses it.
+    #[must_use]
+    pub fn joined(&self, index: usize) -> f32 {
+        ((self.slots[index].state.resource.used() + 1) * self.peers) as f32
+    }
+
     /// Requests of this endpoint that wait for their first token, in this process.
     #[must_use]
     pub fn unanswered(&self, index: usize) -> u32 {

@@ -11,7 +11,10 @@ pub fn scenario(name: &str) -> Option<Scenario> {
     let name = SCENARIOS.into_iter().find(|known| known.eq_ignore_ascii_case(name))?;
     let mut scenario = Scenario::of_servers(name, mixed_fleet());
     scenario.summary = match name {
-        "H1" => "a mixed fleet without failures",
+        "H1" => {
+            scenario.strategies.push("weighted_random".into());
+            "a mixed fleet without failures"
+        }
         "H1b" => return Some(bursts(scenario)),
         "H2" => return Some(failures(scenario)),
         "H3" => {
@@ -86,7 +89,7 @@ fn resident(mut scenario: Scenario) -> Scenario {
     scenario.summary = "six hosts that hold one of six models, eight seconds to load another; the load is in requests \
                         per second"
         .into();
-    let host = |n: usize| Server { load_time: 8.0, ..Server::new(format!("host-{n}"), 1, 2_000.0, 80.0) };
+    let host = |n: usize| Server { load_time: 8.0, ..Server::new(format!("host-{n}"), 1, 2_000.0, 110.0) };
     scenario.servers = (0..6).map(host).collect();
     scenario.traffic = Traffic::Poisson { phases: Vec::new(), models: 6 };
     scenario.load_unit = LoadUnit::PerSecond;

@@ -1,19 +1,23 @@
 //! `adaptive`: join the shortest expected delay.
 
-use super::{Choice, Strategy, forgotten, least};
+use super::{Choice, Strategy, least};
 use crate::demand::Demand;
 use crate::view::{Member, View};
+
+/// Seconds for which what was learned is believed, and in which half of the belief is lost after that.
+const FRESH: f32 = 100.0;
+const HALF_LIFE: f32 = 300.0;
 
 /// What is expected of an endpoint about which nothing is known: seconds a request keeps a place, and per unit of size.
 const UNKNOWN: (f32, f32) = (1.0, 1e-4);
 
 /// The least expected time to the first token:
-/// `max(0, in flight - slots + 1) · busy / slots + size · pace + drag`, where `slots` is how many requests the endpoint
+/// `max(0, in flight + 1 - slots) · busy / slots + size · pace + drag`, where `slots` is how many requests the endpoint
 /// serves at once, `busy` how long one keeps its place, `pace` the time per unit of size, and `drag` grows with
 /// failures. Everything but `slots` is learned.
 ///
-/// An estimate that is only refreshed by being chosen would never recover, so one pick in a hundred goes to an endpoint
-/// that taught nothing for long, if there is one.
+/// An estimate that is only refreshed by being chosen would never recover, so an endpoint that taught nothing for long is
+/// believed to be faster and faster until it is chosen again.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Adaptive;
 
@@ -23,9 +27,6 @@ impl Strategy for Adaptive {
     fn plan(&self, _: &[Member]) {}
 
     fn choose(&self, view: &View<'_, ()>, demand: &Demand<'_>) -> Choice {
-        if let Some(index) = forgotten(view) {
-            return Choice::Use(index);
-        }
         least(view, |index| delay(view, index, demand))
     }
 
@@ -35,10 +36,16 @@ impl Strategy for Adaptive {
 }
 
 fn delay<P>(view: &View<'_, P>, index: usize, demand: &Demand<'_>) -> f32 {
-    let in_flight = view.in_flight(index);
     let busy = view.busy(index).unwrap_or(UNKNOWN.0);
-    let pace = view.pace(index).unwrap_or(UNKNOWN.1);
+    let pace = view.pace(index).unwrap_or(UNKNOWN.1) * freshness(view, index);
     let slots = view.slots(index).map_or(1.0, |slots| slots as f32);
-    let wait = (in_flight - slots + 1.0).max(0.0) * busy / slots;
+    let wait = (view.joined(index) - slots).max(0.0) * busy / slots;
     (wait + demand.size as f32 * pace + view.drag(index)) / view.warmth(index)
+}
+
+/// 1 while what was learned is fresh, then less and less: an endpoint that was slow long ago is tried again, with the
+/// first request for which that costs little.
+fn freshness<P>(view: &View<'_, P>, index: usize) -> f32 {
+    let age = view.taught(index).map_or(0.0, |taught| view.now().seconds_since(taught));
+    if age <= FRESH { 1.0 } else { crate::ewma::fade(age - FRESH, HALF_LIFE) }
 }

@@ -33,5 +33,5 @@ impl Strategy for DynamicWeighted {
 }
 
 fn cost<P>(view: &View<'_, P>, index: usize) -> f32 {
-    view.latency(index) * (view.in_flight(index) + 1.0) / view.weight(index)
+    view.latency(index) * view.joined(index) / view.weight(index)
 }

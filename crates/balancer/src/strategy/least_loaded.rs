@@ -23,5 +23,5 @@ impl Strategy for LeastLoaded {
 }
 
 fn load<P>(view: &View<'_, P>, index: usize) -> f32 {
-    (view.in_flight(index) + 1.0) / view.weight(index)
+    view.joined(index) / view.weight(index)
 }
