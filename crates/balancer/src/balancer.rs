@@ -254,6 +254,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     ) -> Lease<T, C> {
         let slot = &pool.slots[index];
         let state = &slot.state;
+        if self.shared.peers.load(Ordering::Relaxed) > 1 {
+            state.presence.follow(now, (state.resource.used() - 1) as f32, crate::view::PRESENCE_HALF_LIFE);
+        }
         state.in_flight.fetch_add(1, Ordering::Relaxed);
         state.unanswered.fetch_add(1, Ordering::Relaxed);
         state.tally.picked.fetch_add(1, Ordering::Relaxed);

@@ -51,6 +51,11 @@ impl Peak {
         }
     }
 
+    /// Moves the level towards `target`, at which the quantity stood until now.
+    pub(crate) fn follow(&self, now: Tick, target: f32, half_life: f32) {
+        self.update(now, |word| if word == 0 { target } else { decayed(word, now, target, half_life) });
+    }
+
     fn update(&self, now: Tick, next: impl Fn(u64) -> f32) {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {

@@ -174,9 +174,13 @@ impl<T, C: Clock> Lease<T, C> {
         state.unanswered.fetch_sub(1, Ordering::Relaxed);
         state.latency.record(now, seconds, LATENCY_HALF_LIFE);
         state.taught.store(now.as_nanos(), Ordering::Relaxed);
-        if self.size > 0 && !self.queued() {
+        if self.size > 0 {
+            // Who waited at the endpoint shows only that the pace is no worse than this.
             let size = self.size as f32;
-            state.pace.record(seconds / size, GAIN, size / (size + HALF_SIZE));
+            let (sample, bound) = (seconds / size, self.queued());
+            if !bound || state.pace.get().is_none_or(|pace| sample < pace) {
+                state.pace.record(sample, GAIN, size / (size + HALF_SIZE));
+            }
         }
         shared.spread.record(waited);
         if probe {
@@ -263,6 +267,9 @@ impl<T, C: Clock> Lease<T, C> {
             slot.state.unanswered.fetch_sub(1, Ordering::Relaxed);
         }
         slot.state.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.pool.shared.peers.load(Ordering::Relaxed) > 1 {
+            slot.state.presence.follow(now, resource.used() as f32, crate::view::PRESENCE_HALF_LIFE);
+        }
         if slot.cap != u32::MAX {
             resource.held(now.since(self.begun));
         }

@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) busy: Mean,
     /// Seconds of expected delay on account of failures.
     pub(crate) drag: Peak,
+    /// Requests on the resource, averaged over time.
+    pub(crate) presence: Peak,
     /// When an answer last taught us something (nanoseconds).
     pub(crate) taught: AtomicU64,
     pub(crate) key: EndpointKey,
@@ -59,6 +61,7 @@ impl State {
             pace: Mean::default(),
             busy: Mean::default(),
             drag: Peak::default(),
+            presence: Peak::default(),
             taught: AtomicU64::new(0),
             key: EndpointKey::of(&id),
             id,

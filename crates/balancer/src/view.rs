@@ -9,6 +9,13 @@ use crate::health::HealthSettings;
 use crate::mask::Mask;
 use crate::state::State;
 
+/// Half-life of the average presence on a resource, in seconds.
+pub(crate) const PRESENCE_HALF_LIFE: f32 = 5.0;
+
+/// Requests of each other replica on a resource beyond what this one would expect from its own. Found by simulation,
+/// like the half-life: with less, many replicas overrun small endpoints; with more, they leave them idle.
+const UNSEEN: f32 = 0.3;
+
 /// Half-life of the latency that was learned, in seconds.
 pub(crate) const LATENCY_HALF_LIFE: f32 = 10.0;
 
@@ -113,12 +120,34 @@ impl<'a, P> View<'a, P> {
         (self.slots[index].state.resource.used() * self.peers) as f32
     }
 
-    /// Requests on the resource of the endpoint if this one joins them, over all replicas. The other replicas are
-    /// expected to do as this one does, so every request here stands for one of each: an endpoint with fewer places
-    /// than there are replicas is full as soon as one of them uses it.
+    /// Requests on the resource of the endpoint if this one joins them, over all replicas, as far as they do as this
+    /// one does: half what is in flight here now and half what is here on average, and a little more, because where
+    /// one replica finds nothing another may have sent something.
     #[must_use]
     pub fn joined(&self, index: usize) -> f32 {
-        ((self.slots[index].state.resource.used() + 1) * self.peers) as f32
+        let state = &self.slots[index].state;
+        let here = state.resource.used() as f32;
+        if self.peers == 1 {
+            return here + 1.0;
+        }
+        let average = state.presence.read(self.now, here, PRESENCE_HALF_LIFE);
+        here + 1.0 + (self.peers - 1) as f32 * ((here + average) / 2.0 + UNSEEN)
+    }
+
+    /// Requests beyond `places` to be expected on the resource of the endpoint if this one joins them. With several
+    /// replicas their number is uncertain, by about its root, so some excess is to be expected even where the mean is
+    /// below.
+    #[must_use]
+    pub fn excess(&self, index: usize, places: f32) -> f32 {
+        let (joined, steepness) = (self.joined(index), 1.7);
+        let over = joined - places;
+        if self.peers == 1 {
+            return over.max(0.0);
+        }
+        // The mean of what is above zero of a normal number, by the logistic function that is closest to it.
+        let deviation = joined.sqrt();
+        let z = steepness * over / deviation;
+        if z > 20.0 { over } else { deviation * z.exp().ln_1p() / steepness }
     }
 
     /// Requests of this endpoint that wait for their first token, in this process.

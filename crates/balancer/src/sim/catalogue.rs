@@ -89,7 +89,7 @@ fn resident(mut scenario: Scenario) -> Scenario {
     scenario.summary = "six hosts that hold one of six models, eight seconds to load another; the load is in requests \
                         per second"
         .into();
-    let host = |n: usize| Server { load_time: 8.0, ..Server::new(format!("host-{n}"), 1, 2_000.0, 110.0) };
+    let host = |n: usize| Server { load_time: 8.0, ..Server::new(format!("host-{n}"), 1, 2_000.0, 105.0) };
     scenario.servers = (0..6).map(host).collect();
     scenario.traffic = Traffic::Poisson { phases: Vec::new(), models: 6 };
     scenario.load_unit = LoadUnit::PerSecond;

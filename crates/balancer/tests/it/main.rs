@@ -7,6 +7,8 @@ mod fairness;
 mod health;
 mod line;
 mod residency;
+#[cfg(feature = "sim")]
+mod sim;
 mod store;
 mod strategies;
 mod support;
