@@ -25,7 +25,17 @@ impl Place {
     /// The `index`th item of the list `name` in this place.
     #[must_use]
     pub fn item(self, name: &'static str, index: usize) -> Self {
-        self.step(name, Some(u32::try_from(index).unwrap_or(u32::MAX)))
+        self.step(name, Some(number(index)))
+    }
+
+    /// The `index`th item of the list that stands here.
+    #[must_use]
+    pub fn at(mut self, index: usize) -> Self {
+        match self.steps[..usize::from(self.len)].last_mut() {
+            Some((_, last @ None)) => *last = Some(number(index)),
+            _ => self = self.item("", index),
+        }
+        self
     }
 
     /// The path of a member whose name comes from the client.
@@ -41,6 +51,10 @@ impl Place {
         }
         self
     }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 impl fmt::Display for Place {
@@ -89,6 +103,7 @@ mod tests {
         assert_eq!(place.to_string(), "messages[2].content[0]");
         assert_eq!(place.name("cache_control"), "messages[2].content[0].cache_control");
         assert_eq!(Place::ROOT.name("temperature"), "temperature");
-        assert_eq!(Place::ROOT.item("input", 1).item("", 2).to_string(), "input[1][2]");
+        assert_eq!(Place::ROOT.item("input", 1).at(2).to_string(), "input[1][2]");
+        assert_eq!(Place::ROOT.field("input").at(2).to_string(), "input[2]");
     }
 }

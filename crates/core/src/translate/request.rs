@@ -68,7 +68,7 @@ pub fn translate(
     context: &Context<'_>,
 ) -> Result<Translation, TranslateError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
-    let Some(operation) = target(from, to) else {
+    let Some(mut operation) = target(from, to) else {
         if from == Operation::CountTokens {
             return Ok(Translation::Answer(counted(&read(from, value)?)));
         }
@@ -97,6 +97,9 @@ pub fn translate(
     }
     if let Input::Messages(messages) = &mut request.input {
         pair_calls(messages);
+    }
+    if is_bare(&request) && to.path(Operation::Completions).is_some() {
+        operation = Operation::Completions;
     }
     let urls = images::resolve(&mut request, context.images);
     if surface(operation) == Surface::Ollama && !urls.is_empty() {
@@ -129,6 +132,14 @@ fn send(to: &dyn ApiType, parts: Parts, policy: Policy) -> Result<Translation, T
     let path = to.path(operation).expect("the target was chosen because it has a path");
     let body = body.to_string().into_bytes();
     Ok(Translation::Send(Box::new(Translated { operation, path, body, stream, losses, reply })))
+}
+
+/// Whether this is a prompt that only text completions can carry: without a chat template, or with a gap to fill.
+fn is_bare(request: &Request) -> bool {
+    match &request.input {
+        Input::Prompt(prompt) => prompt.suffix.is_some() || prompt.raw.as_ref().is_some_and(|raw| raw.value),
+        Input::Messages(_) => false,
+    }
 }
 
 /// Reads an embeddings request in the client's dialect.

@@ -1,4 +1,5 @@
 //! The integration tests of the core crate.
 
+mod golden;
 mod json;
 mod translate;

@@ -8,7 +8,7 @@ use crate::{
     canonical::{Choice, Part, Reply, Stop},
     dialect::{
         Identity,
-        openai::{UsageWire, finish_reason, stop_of, usage_value},
+        openai::{self, UsageWire, stop_of, usage_value},
     },
 };
 
@@ -67,6 +67,14 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
         out["system_fingerprint"] = fingerprint.into();
     }
     out
+}
+
+/// The `finish_reason` for it: text completions know no tools.
+pub(super) fn finish_reason(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::ToolUse => "stop",
+        other => openai::finish_reason(other),
+    }
 }
 
 fn write_choice(choice: Choice) -> Value {

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::logprobs;
+use super::{logprobs, reply::finish_reason};
 use crate::{
     canonical::{Event, Stop, Usage},
     codec::write_event,
     dialect::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, Text, WriteStream,
-        openai::{UsageWire, finish_reason, stop_of, usage_value},
+        openai::{UsageWire, stop_of, usage_value},
     },
 };
 

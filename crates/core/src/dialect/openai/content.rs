@@ -10,7 +10,7 @@ pub(super) fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, I
     match value {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(items) => items.into_iter().enumerate().map(|(i, item)| read_part(at.item("", i), item)).collect(),
+        Value::Array(items) => items.into_iter().enumerate().map(|(i, item)| read_part(at.at(i), item)).collect(),
         _ => Err(Invalid::new(at, "a string or a list of parts")),
     }
 }

@@ -78,7 +78,7 @@ fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, Invalid> {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(vec![Part::text(text)]),
         Value::Array(items) => {
-            items.into_iter().enumerate().map(|(i, item)| read_part(Fields::new(at.item("", i), item)?)).collect()
+            items.into_iter().enumerate().map(|(i, item)| read_part(Fields::new(at.at(i), item)?)).collect()
         }
         _ => Err(Invalid::new(at, "a string or a list of parts")),
     }
