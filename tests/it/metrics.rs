@@ -52,7 +52,7 @@ async fn a_fallback_a_stream_and_a_refusal_are_all_counted_where_they_belong() {
     );
     let both = vec![
         Provider::new("busy", "openai", &busy.url()).with("tier", 0),
-        Provider::new("well", "vllm", &well.url()).with("tier", 1),
+        Provider::new("well", "ollama", &well.url()).with("tier", 1),
     ];
     let router = Router::start(&models([("m", both)]), &ON);
     let client = router.client();
@@ -61,7 +61,7 @@ async fn a_fallback_a_stream_and_a_refusal_are_all_counted_where_they_belong() {
     until("both are settled", async || router.finished().len() == 2).await;
     let page = page(&router).await;
     let of = |sample: &str| value(&page, sample).unwrap_or_else(|| panic!("no {sample} in\n{page}"));
-    let well = r#"provider_type="vllm",model_name="m",provider="well""#;
+    let well = r#"provider_type="ollama",model_name="m",provider="well""#;
     assert_eq!(of(r#"http_requests_total{method="POST",endpoint="/v1/chat/completions",http_status="200"}"#), 1.0);
     assert_eq!(of(r#"http_requests_total{method="POST",endpoint="/v1/chat/completions",http_status="404"}"#), 1.0);
     assert_eq!(of(r#"llm_router_refused_total{reason="model_not_found"}"#), 1.0);
