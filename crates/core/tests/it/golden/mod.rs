@@ -36,10 +36,6 @@ const CLIENTS: [(&str, Operation); 13] = [
     ("count_tokens", Operation::CountTokens),
 ];
 
-fn operation(folder: &str) -> Operation {
-    CLIENTS.iter().find(|(name, _)| *name == folder).expect("a folder named after an operation").1
-}
-
 fn context() -> Context<'static> {
     Context {
         public_model: "m",
