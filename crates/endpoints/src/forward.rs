@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderValue, Response, header};
-use llm_router_core::{catalogue::Unsupported, json::Peek, operation::Operation, translate};
+use llm_router_core::{json::Peek, operation::Operation, translate};
 use tokio::time::timeout_at;
 
 use crate::{
@@ -45,7 +45,7 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
         peek: &peek,
         headers: &headers,
         id: &id,
-        unsupported: pool.model.options.unsupported.unwrap_or(Unsupported::Drop),
+        unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
         now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     };
     call.limit(pool.model.options.timeouts.total);

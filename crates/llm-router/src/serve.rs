@@ -25,7 +25,8 @@ fn environment() -> Vec<(String, String)> {
 }
 
 pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
-    let loaded = load::settings(sources(args))?;
+    // Whoever has to mend the settings is told of the models and prompts as well.
+    let loaded = load::settings(sources(args)).map_err(|found| load::check(sources(args)).err().unwrap_or(found))?;
     let mut warnings = loaded.warnings;
     let (_guards, log_warning) = logs::start(&loaded.settings.log);
     warnings.extend(log_warning);

@@ -65,6 +65,31 @@ pub fn settings(sources: Sources<'_>) -> Result<Loaded, Problems> {
     Settings::load(Sources { strategies: &names, ..sources })
 }
 
+/// Reads settings, models and prompts for a look: what a router would be made of, with the name of the models file.
+///
+/// # Errors
+/// All problems of all of them at once: bad settings do not keep the files they name from being looked at.
+pub fn check(sources: Sources<'_>) -> Result<((State, String), Vec<Problem>), Problems> {
+    let names = strategies();
+    let (settings, mut findings) = Settings::examine(Sources { strategies: &names, ..sources });
+    let models = findings.take(Models::read(&settings).map(|models| (models, Vec::new())));
+    let models = models.map(|models| models.with_demo_at("http://127.0.0.1:1"));
+    match models {
+        Some(models) if findings.problems.is_empty() => {
+            let Some(state) = findings.take(state(settings, &models)) else { return Err(findings.into()) };
+            findings.finish((state, models.origin))
+        }
+        models => {
+            if let Some(models) = models {
+                let context = Context { secrets: &ProcessSecrets, strategies: &names };
+                findings.take(Catalogue::load(&models.text, &models.origin, context));
+            }
+            findings.take(Prompts::load(&settings.models.prompts_dir, &settings.models.language));
+            Err(findings.into())
+        }
+    }
+}
+
 /// Builds a snapshot from settings and a models file; also returns the warnings.
 ///
 /// # Errors

@@ -90,6 +90,15 @@ impl Settings {
     ///
     /// All problems at once: a file that cannot be read, and every value that is not what its setting allows.
     pub fn load(sources: Sources<'_>) -> Result<Loaded, Problems> {
+        let (settings, findings) = Self::examine(sources);
+        let (settings, warnings) = findings.finish(settings)?;
+        Ok(Loaded { settings, warnings })
+    }
+
+    /// Reads all sources, takes the default for everything that is wrong, and says what is. Good for looking further,
+    /// into the files that the settings name; nothing should run on settings with problems.
+    #[must_use]
+    pub fn examine(sources: Sources<'_>) -> (Self, Findings) {
         let mut findings = Findings::default();
         let mut layers = Layers::default().toml(Origin::Default, "built-in settings", SHIPPED, &mut findings);
         if let Some((name, text)) = read_file(sources.file.as_deref(), &mut findings) {
@@ -103,8 +112,7 @@ impl Settings {
         let values = layers.texts(Origin::Environment, environment).texts(Origin::Flag, flags).merge(&mut findings);
         protections(&values, &mut findings);
         let (settings, _) = check(&values, sources.strategies, &mut findings);
-        let (settings, warnings) = findings.finish(settings)?;
-        Ok(Loaded { settings, warnings })
+        (settings, findings)
     }
 }
 

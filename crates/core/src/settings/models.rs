@@ -3,6 +3,9 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::reader::Reader;
+use crate::catalogue::Unsupported;
+
+const UNSUPPORTED: [(&str, Unsupported); 2] = [("drop", Unsupported::Drop), ("reject", Unsupported::Reject)];
 
 /// Where models and prompts come from, and how a provider is chosen.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub struct Models {
     pub config_is_set: bool,
     /// `balance_strategy`: the strategy of models that name none.
     pub strategy: String,
+    /// `unsupported`: what happens to a field that a provider's dialect cannot carry, for models that do not say.
+    pub unsupported: Unsupported,
     /// `prompts_dir`: folder of prompt files that override the built-in ones; it need not exist.
     pub prompts_dir: PathBuf,
     /// `default_ep_language`: language of the text endpoints when a request names none.
@@ -29,6 +34,7 @@ impl Models {
             config,
             config_is_set: r.is_set("models_config"),
             strategy: strategy(r, strategies),
+            unsupported: r.choice("unsupported", UNSUPPORTED[0], &UNSUPPORTED),
             prompts_dir: PathBuf::from(r.text("prompts_dir", "resources/prompts")),
             language: language(r),
             batch_concurrency: r.count("batch_concurrency", 8, 1024),

@@ -137,6 +137,16 @@ fn all_problems_are_reported_at_once_each_with_its_place() {
 }
 
 #[test]
+fn settings_with_problems_can_still_be_looked_at() {
+    let environment = [("LLM_ROUTER_SERVER_PORT", "x"), ("LLM_ROUTER_PROMPTS_DIR", "mine")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let sources = Sources { file: None, environment, flags: Vec::new(), strategies: &STRATEGIES };
+    let (settings, findings) = Settings::examine(sources);
+    assert_eq!((settings.server.port, settings.models.prompts_dir), (8080, PathBuf::from("mine")));
+    assert_eq!(findings.problems.len(), 1);
+}
+
+#[test]
 fn an_unknown_name_is_a_warning_with_the_nearest_real_one() {
     let loaded = load_all(Some("log_levle = \"INFO\"\n"), &[("LLM_ROUTER_SERVER_PROT", "1")], &[]).unwrap();
     let warnings: Vec<String> = loaded.warnings.iter().map(Problem::to_string).collect();
