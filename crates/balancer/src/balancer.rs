@@ -69,6 +69,15 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         }
     }
 
+    /// What the strategy would choose now, without reserving it: for those who write a strategy or measure one. A turn
+    /// is used up.
+    #[must_use]
+    pub fn choose(&self, demand: &Demand<'_>) -> Choice {
+        let (snapshot, now) = (self.snapshot.load(), self.shared.clock.now());
+        let sieve = snapshot.pool.sift(demand, now);
+        self.strategy.choose(&self.view(&snapshot, &sieve, now, Duration::ZERO, 0), demand)
+    }
+
     /// The present moment of the clock, for deadlines.
     #[must_use]
     pub fn now(&self) -> Tick {

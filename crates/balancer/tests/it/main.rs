@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
 
 mod conservation;
+mod examples;
 mod fairness;
 mod health;
 mod line;
