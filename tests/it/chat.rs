@@ -127,3 +127,19 @@ async fn lists_have_the_shape_of_their_dialect_and_name_no_host() {
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
     let _: Value = client.post("/api/v0/models", "").await.json();
 }
+
+#[tokio::test]
+async fn a_field_the_provider_cannot_carry_is_named_or_refused_as_the_settings_say() {
+    let mock = Mock::spawn(Script::default()).await.unwrap();
+    let body = r#"{"model":"m","seed":7,"messages":[{"role":"user","content":"hi"}]}"#;
+    let config = models([("m", vec![Provider::new("a", "anthropic", &mock.url())])]);
+    let reply = Router::start(&config, &[]).client().post("/v1/chat/completions", body).await;
+    assert_eq!((reply.status.as_u16(), &reply.headers["x-llm-router-dropped"]), (200, &"seed".parse().unwrap()));
+    let strict = Router::start(&config, &[("unsupported", "reject")]);
+    let reply = strict.client().post("/v1/chat/completions", body).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["error"]["param"]), (400, &json!("seed")), "{}", reply.text());
+    let mut own = config;
+    own["tests"]["m"]["unsupported"] = json!("drop");
+    let own = Router::start(&own, &[("unsupported", "reject")]);
+    assert_eq!(own.client().post("/v1/chat/completions", body).await.status, 200, "a model's own word counts more");
+}
