@@ -131,7 +131,9 @@ async fn send_frames(stream: &mut TcpStream, shared: &Shared, chunks: u32, pause
     for number in 1..chunks.min(CHUNK_LIMIT) {
         set_frame_number(&mut chunk, number);
         if pause.is_zero() {
+            // Let the other streams have their turn, then the client that shares this core: else frames pile up.
             tokio::task::yield_now().await;
+            std::thread::yield_now();
         } else {
             due += pause;
             tokio::select! {

@@ -73,7 +73,7 @@ impl Work {
         match self {
             Self::Closed { .. } => &[Measure::CpuPerRequest],
             Self::Open { .. } => &[Measure::LatencyP50, Measure::LatencyP99],
-            Self::Streams { pause: Duration::ZERO, .. } => &[Measure::CpuPerChunk],
+            Self::Streams { pause: Duration::ZERO, .. } => &[Measure::CpuPerChunk, Measure::Merged],
             Self::Streams { .. } => &[Measure::CpuPerChunk, Measure::Merged, Measure::FirstP50],
             Self::Idle { .. } => &[Measure::ResidentBefore, Measure::PerStream, Measure::LeftOpen],
         }
