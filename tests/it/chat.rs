@@ -143,3 +143,24 @@ async fn a_field_the_provider_cannot_carry_is_named_or_refused_as_the_settings_s
     let own = Router::start(&own, &[("unsupported", "reject")]);
     assert_eq!(own.client().post("/v1/chat/completions", body).await.status, 200, "a model's own word counts more");
 }
+
+#[tokio::test]
+async fn the_line_for_a_busy_provider_is_as_long_as_the_settings_say() {
+    let mock = Mock::spawn(script("head-delay=60s")).await.unwrap();
+    let config = models([("m", vec![Provider::new("a", "vllm", &mock.url()).with("max_concurrency", 1)])]);
+    for (settings, reason) in [
+        ([("queue_size", "0"), ("queue_timeout", "60")], "all of its providers are busy"),
+        ([("queue_size", "8"), ("queue_timeout", "50ms")], "no provider became free in time"),
+    ] {
+        mock.clear();
+        let router = Router::start(&config, &settings);
+        let client = router.client();
+        let first = tokio::spawn(async move { client.post("/v1/chat/completions", ask(false)).await });
+        until("the provider is busy", async || mock.stats().in_flight == 1).await;
+        let reply = router.client().post("/v1/chat/completions", ask(false)).await;
+        assert_eq!(reply.status, 503, "{}", reply.text());
+        assert!(reply.text().contains(reason) && reply.headers.contains_key("retry-after"), "{}", reply.text());
+        first.abort();
+        until("the provider is let go", async || mock.stats().in_flight == 0).await;
+    }
+}

@@ -10,12 +10,13 @@ use std::{
 };
 
 use llm_router_balancer::{
-    AcquireError, AnyStrategy, Balancer, Demand, Endpoint as Member, EndpointConfig, Fleet, Registry, check_endpoints,
+    AcquireError, AnyStrategy, Balancer, Demand, Endpoint as Member, EndpointConfig, Fleet, QueueSettings, Registry,
+    check_endpoints,
 };
 use llm_router_core::{
     catalogue::{Catalogue, Model, Provider},
     prompts::Prompts,
-    settings::Settings,
+    settings::{Queue, Settings},
 };
 
 use crate::{
@@ -35,6 +36,7 @@ pub struct Pool {
     /// Chooses among its providers. A reload hands it on, with all it has learned.
     pub balancer: Arc<Balancer<Target>>,
     strategy: String,
+    queue: Queue,
     members: Vec<Arc<Member<Target>>>,
     carried: bool,
     /// Requests that stand in line for a provider.
@@ -61,7 +63,8 @@ impl Pool {
             let model = Arc::clone(&model.name);
             StateError::Balancer { model, source }
         };
-        let old = old.filter(|old| old.strategy == strategy);
+        let queue = settings.queue;
+        let old = old.filter(|old| old.strategy == strategy && old.queue == queue);
         let balancer = match old {
             Some(old) => {
                 check_endpoints(&members).map_err(|e| fault(e.into()))?;
@@ -71,6 +74,7 @@ impl Pool {
                 .strategy(AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?)
                 .endpoints(members.iter().cloned())
                 .fleet(fleet)
+                .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout })
                 .build()
                 .map_err(|e| fault(e.into()))?
                 .into(),
@@ -78,7 +82,7 @@ impl Pool {
         let explain = settings.metrics.requests_kept > 0;
         let queued = old.map(|old| Arc::clone(&old.queued)).unwrap_or_default();
         let (model, strategy, carried) = (Arc::clone(model), strategy.to_owned(), old.is_some());
-        Ok(Self { model, balancer, strategy, members, carried, queued, explain })
+        Ok(Self { model, balancer, strategy, queue, members, carried, queued, explain })
     }
 
     /// Takes a lease, waiting in line if need be.

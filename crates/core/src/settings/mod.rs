@@ -8,6 +8,7 @@ mod admin;
 mod layer;
 mod log;
 mod models;
+mod queue;
 mod reader;
 mod redis;
 mod server;
@@ -31,6 +32,7 @@ pub use self::{
     layer::PREFIX,
     log::{Log, LogFormat, LogLevel, Metrics},
     models::Models,
+    queue::Queue,
     redis::Redis,
     server::{Server, ServerType},
     upstream::{Timeouts, Upstream},
@@ -53,6 +55,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// What is served.
     pub models: Models,
+    /// Waiting for a provider.
+    pub queue: Queue,
     /// Logs.
     pub log: Log,
     /// Metrics.
@@ -129,6 +133,7 @@ fn check(
         admin: Admin::read(r),
         upstream: Upstream::read(r),
         models: Models::read(r, strategies),
+        queue: Queue::read(r),
         log: Log::read(r),
         metrics: Metrics::read(r),
         redis: Redis::read(r),
