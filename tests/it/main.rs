@@ -1,6 +1,7 @@
 //! The one integration binary: the router as its users meet it, over real sockets.
 
 mod chat;
+mod drain;
 mod house;
 mod matrix;
 mod metrics;

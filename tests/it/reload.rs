@@ -12,13 +12,13 @@ const ASK: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#
 /// A router over a models file on disk, with an operators' listener.
 fn start(folder: &Path, first: &Value) -> Router {
     let file = folder.join("models.json");
-    fs::write(&file, first.to_string()).unwrap();
-    let file = file.to_str().unwrap();
+    fs::write(&file, first.to_string()).expect("the folder is writable");
+    let file = file.to_str().expect("a temporary path is UTF-8");
     Router::start_from_files(&[("models_config", file), ("admin_port", "0")])
 }
 
 fn admin(router: &Router) -> Client {
-    Client::new(router.running().admin_address().unwrap())
+    Client::new(router.running().admin_address().expect("it has an operators' listener"))
 }
 
 #[tokio::test]

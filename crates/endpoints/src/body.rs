@@ -40,6 +40,9 @@ pub enum BodyError {
     /// The whole exchange took longer than its limit.
     #[error("not finished within {0:?}")]
     Total(std::time::Duration),
+    /// The router is stopping, and the time for requests under way is up.
+    #[error("the router is stopping")]
+    Stopping,
     /// The body is larger than the limit, in bytes.
     #[error("larger than {0} bytes")]
     TooLarge(usize),

@@ -78,6 +78,9 @@ pub enum Error {
     /// The time for the whole request is over.
     #[error("the request took longer than {0:?}")]
     Deadline(Duration),
+    /// The router is stopping, and the time for requests under way is up.
+    #[error("the router is stopping")]
+    Stopping,
     /// A fault of this program.
     #[error("internal error")]
     Internal,
@@ -103,7 +106,7 @@ impl Error {
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
             Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
             Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
-            Self::Unavailable { .. } => ErrorKind::Overloaded,
+            Self::Unavailable { .. } | Self::Stopping => ErrorKind::Overloaded,
             Self::Upstream { last, .. } => match last {
                 UpstreamError::HeadTimeout(_) | UpstreamError::ConnectTimeout(_) => ErrorKind::Timeout,
                 _ => ErrorKind::Upstream,
@@ -138,6 +141,7 @@ impl Error {
             Self::Unavailable { .. } => Some("model_unavailable"),
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
+            Self::Stopping => Some("router_stopping"),
             Self::Internal => None,
         }
     }
@@ -160,9 +164,11 @@ impl Error {
         let mut info = ErrorInfo::new(self.kind(), self.to_string()).status(self.status().as_u16());
         info.code = self.code().map(str::to_owned);
         info.param = self.param();
-        if let Self::Unavailable { retry_after, .. } = self {
-            info.retry_after = Some(*retry_after);
-        }
+        info.retry_after = match self {
+            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::Stopping => Some(Duration::from_secs(1)),
+            _ => None,
+        };
         info
     }
 

@@ -92,7 +92,12 @@ fn relay(call: &mut Call, answer: Answer) -> Response<Body> {
         record.status = head.status.as_u16();
         record.dropped = answer.losses.fields().to_vec();
     });
-    let terms = Terms { events: events.then_some(call.surface), idle: answer.idle, deadline: call.deadline };
+    let terms = Terms {
+        events: events.then_some(call.surface),
+        idle: answer.idle,
+        deadline: call.deadline,
+        life: call.life.clone(),
+    };
     let relay = Relay::new(answer.rest, answer.first, answer.translator, answer.lease, call.record.take(), terms);
     Response::from_parts(head, Body::stream(relay))
 }

@@ -1,11 +1,16 @@
 //! The life of the process: running, draining, ending, over. Requests under way watch it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
 };
 
 use tokio::sync::watch;
+
+use crate::upstream::BoxFuture;
 
 /// Where the process is in its life. It only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,5 +71,39 @@ impl Life {
     pub async fn reached(&self, wanted: Phase) {
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = self.0.phase.subscribe().wait_for(|phase| *phase >= wanted).await;
+    }
+}
+
+/// Wakes one task when a phase is reached. To poll it again from the same task costs one atomic load.
+pub(crate) struct Until {
+    life: Life,
+    wanted: Phase,
+    waiting: Option<(BoxFuture<'static, ()>, Waker)>,
+}
+
+impl Until {
+    pub(crate) fn new(life: Life, wanted: Phase) -> Self {
+        Self { life, wanted, waiting: None }
+    }
+
+    /// Ready from that phase on.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.life.has_reached(self.wanted) {
+            return Poll::Ready(());
+        }
+        match &mut self.waiting {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => Poll::Pending,
+            Some((reached, waker)) => {
+                waker.clone_from(cx.waker());
+                reached.as_mut().poll(cx)
+            }
+            None => {
+                let (life, wanted) = (self.life.clone(), self.wanted);
+                let mut reached: BoxFuture<'static, ()> = Box::pin(async move { life.reached(wanted).await });
+                let polled = reached.as_mut().poll(cx);
+                self.waiting = Some((reached, cx.waker().clone()));
+                polled
+            }
+        }
     }
 }

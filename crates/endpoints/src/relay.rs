@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     body::{Body, BodyError},
+    life::{Life, Phase, Until},
     record::{Outcome, Record},
     state::Lease,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Terms {
     pub idle: Duration,
     /// When the whole request must be over.
     pub deadline: Option<(Instant, Duration)>,
+    /// The life of the process.
+    pub life: Life,
 }
 
 /// A provider's answer in flight. Its end, or its drop, settles the lease and the record.
@@ -45,6 +48,7 @@ pub(crate) struct Relay {
     terms: Terms,
     silent_since: Instant,
     alarm: Pin<Box<Sleep>>,
+    stop: Until,
     /// Found behind bytes that the client is to see first.
     fault: Option<StreamFault>,
     failed: Option<BodyError>,
@@ -69,6 +73,7 @@ impl Relay {
             translator,
             lease,
             record,
+            stop: Until::new(terms.life.clone(), Phase::Ending),
             terms,
             silent_since: now,
             alarm,
@@ -120,10 +125,12 @@ impl Relay {
         self.ended = true;
         self.body = Body::Empty;
         if let Some(lease) = self.lease.take() {
-            lease.fail(match &error {
-                BodyError::Idle(_) | BodyError::Total(_) => Failure::Timeout,
-                _ => Failure::Truncated,
-            });
+            match &error {
+                // Not the provider's fault: the lease is given up.
+                BodyError::Stopping => drop(lease),
+                BodyError::Idle(_) | BodyError::Total(_) => lease.fail(Failure::Timeout),
+                _ => lease.fail(Failure::Truncated),
+            }
         }
         if let Some(mut record) = self.record.take() {
             record.outcome = Outcome::Truncated;
@@ -167,8 +174,11 @@ impl Relay {
         }
     }
 
-    /// `Some` when a limit has passed.
+    /// `Some` when a limit has passed, or the process ends.
     fn overdue(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
+        if self.stop.poll(cx).is_ready() {
+            return Some(BodyError::Stopping);
+        }
         while self.alarm.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if let Some((deadline, total)) = self.terms.deadline
@@ -196,6 +206,10 @@ fn next_alarm(since: Instant, terms: &Terms) -> Instant {
 fn told(error: &BodyError) -> ErrorInfo {
     let kind = match error {
         BodyError::Garbled(fault) => return fault.info(),
+        BodyError::Stopping => {
+            return ErrorInfo::new(ErrorKind::Overloaded, format!("the answer ends here: {error}"))
+                .code("router_stopping");
+        }
         BodyError::Idle(_) | BodyError::Total(_) => ErrorKind::Timeout,
         BodyError::Cut(_) | BodyError::TooLarge(_) => ErrorKind::Upstream,
     };
@@ -215,6 +229,9 @@ impl HttpBody for Relay {
         }
         if this.ended {
             return Poll::Ready(None);
+        }
+        if this.terms.life.has_reached(Phase::Ending) {
+            return this.fail(BodyError::Stopping, cx);
         }
         if let Some(fault) = this.fault.take() {
             return this.fail(BodyError::Garbled(fault), cx);

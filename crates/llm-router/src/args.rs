@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Read settings, models and prompts, print every problem and warning, and exit: 0 when the router would start.
     Check(Serve),
+    /// Have the running router start its program anew and hand its listening sockets over: nothing is refused or cut.
+    Upgrade(Serve),
     /// Run a scripted provider that speaks every dialect, for trials and tests.
     Mock(Mock),
 }

@@ -5,6 +5,7 @@ mod check;
 mod logs;
 mod mock;
 mod serve;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         None => serve::run(&args.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Upgrade(args)) => upgrade::run(&args),
         Some(Command::Mock(args)) => mock::run(&args),
     };
     match result {

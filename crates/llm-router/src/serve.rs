@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llm_router_core::{problem::Problem, settings::Sources};
 use llm_router_mock::{Mock, Script};
-use llm_router_server::{AccessLog, Models, Origin, Running, load};
+use llm_router_server::{AccessLog, Inherited, Models, Origin, Program, Running, load};
 
 use crate::{args::Serve, logs};
 
@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         tell(&warnings);
         let settings = Arc::clone(&state.settings);
         let names: Vec<Arc<str>> = state.catalogue.models().iter().map(|model| Arc::clone(&model.name)).collect();
-        let running = Running::start(state, Arc::new(AccessLog))?;
+        let running = Running::start_on(Inherited::take()?, state, Arc::new(AccessLog))?;
+        running.upgrades_to(Program::this()?);
         running.reloads_from(origin);
         let address = running.address();
         tracing::info!(%address, models = names.len(), workers = settings.server.workers.get(), "serving");

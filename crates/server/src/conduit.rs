@@ -5,13 +5,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use llm_router_endpoints::{Body, BodyError};
 use tokio::{
@@ -27,6 +28,8 @@ pub(crate) struct Clock {
     since: AtomicU64,
     /// Whether part of a request's head has come.
     in_head: AtomicU32,
+    /// Whether the requests come over h2, which can say goodbye without losing one.
+    h2: AtomicBool,
 }
 
 /// How long the phases of a connection may last.
@@ -46,6 +49,7 @@ impl Clock {
             in_flight: AtomicU32::new(0),
             since: AtomicU64::new(0),
             in_head: AtomicU32::new(1),
+            h2: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +69,20 @@ impl Clock {
         self.in_head.store(0, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(Arc::clone(self))
+    }
+
+    /// Notes the version of a request.
+    pub(crate) fn speaks(&self, version: Version) {
+        if version == Version::HTTP_2 {
+            self.h2.store(true, Relaxed);
+        }
+    }
+
+    /// Whether the connection can be told to end without losing a request that is on its way: always over h2; over
+    /// HTTP/1.1, which cannot refuse one, when nothing has been asked for this long.
+    pub(crate) fn may_end(&self, quiet: Duration) -> bool {
+        let since = self.opened + Duration::from_millis(self.since.load(Relaxed));
+        self.h2.load(Relaxed) || (self.in_flight.load(Relaxed) == 0 && since.elapsed() >= quiet)
     }
 
     /// When to look again; `None` when the connection has used up its time.

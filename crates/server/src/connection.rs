@@ -1,16 +1,16 @@
 //! One client connection: HTTP/1.1 or h2, until it ends, is idle for too long, or the process drains.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use llm_router_endpoints::Phase;
+use llm_router_endpoints::{Life, Phase};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::sleep_until,
+    time::{sleep, sleep_until},
 };
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     worker::Worker,
 };
 
+/// How long a client must have asked nothing before its HTTP/1.1 connection is closed by a draining process: a request
+/// that crosses the closing would be lost, and answers say `connection: close` in the meantime.
+const QUIET: Duration = Duration::from_secs(1);
 /// hyper's own least buffer: smaller header limits cannot be set.
 const LEAST_BUFFER: usize = 8 * 1024;
 
@@ -46,9 +49,9 @@ where
         .max_concurrent_streams(256);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut look = pin!(sleep_until(clock.next_look(patience).unwrap_or_else(tokio::time::Instant::now)));
-    let mut draining = pin!(worker.shared.life.reached(Phase::Draining));
+    let mut leaving = pin!(leave(&worker.shared.life, &clock));
     let mut over = pin!(worker.shared.life.reached(Phase::Over));
-    let mut drained = false;
+    let mut told = false;
     loop {
         tokio::select! {
             biased;
@@ -62,11 +65,22 @@ where
                 Some(next) => look.as_mut().reset(next),
                 None => return,
             },
-            () = draining.as_mut(), if !drained => {
-                drained = true;
+            () = leaving.as_mut(), if !told => {
+                told = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = over.as_mut() => return,
+        }
+    }
+}
+
+/// Completes when the connection should take no more requests: the process drains, and none is on its way here.
+async fn leave(life: &Life, clock: &Clock) {
+    life.reached(Phase::Draining).await;
+    while !clock.may_end(QUIET) {
+        tokio::select! {
+            () = sleep(QUIET / 4) => {}
+            () = life.reached(Phase::Ending) => return,
         }
     }
 }

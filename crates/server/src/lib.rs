@@ -5,6 +5,7 @@ mod admin;
 mod conduit;
 mod connection;
 mod cors;
+mod handover;
 mod listener;
 pub mod load;
 mod metrics;
@@ -21,6 +22,7 @@ mod worker;
 
 pub use access::AccessLog;
 pub use admin::{Page, Visit};
+pub use handover::{Inherited, Program, UpgradeError};
 pub use listener::ListenError;
 pub use llm_router_endpoints::{Life, Phase};
 pub use load::Models;

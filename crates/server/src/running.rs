@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,8 +19,10 @@ use tokio::{
 
 use crate::{
     admin,
+    handover::{self, Handover, Inherited, Program},
     listener::{self, ListenError},
     reload::{Origin, Reloader},
+    tasks,
     upstream::{self, TrustError},
     watch,
     worker::{Shared, Worker},
@@ -49,6 +51,8 @@ pub struct Running {
     admin: Option<SocketAddr>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Copies for a new process, until it is known how to start one.
+    sockets: Mutex<Option<(TcpListener, Option<TcpListener>)>>,
 }
 
 impl Running {
@@ -57,16 +61,37 @@ impl Running {
     /// # Errors
     /// [`StartError`]; then nothing is left running.
     pub fn start(state: State, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        Self::start_on(Inherited::default(), state, observer)
+    }
+
+    /// Starts on sockets that are open already, as far as there are any.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing is left running.
+    pub fn start_on(inherited: Inherited, state: State, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let settings = Arc::clone(&state.settings);
         let trust = upstream::trust(settings.upstream.ca_file.as_ref())?;
-        let listener = listener::listen(&settings.server.host, settings.server.port)?;
+        let listener = match inherited.clients {
+            Some(listener) => listener,
+            None => listener::listen(&settings.server.host, settings.server.port)?,
+        };
         let address = listener.local_addr().map_err(StartError::Worker)?;
-        let admin = operators(&settings);
+        let admin = inherited.operators.or_else(|| operators(&settings));
         let place = admin.as_ref().and_then(|admin| admin.local_addr().ok());
-        let mut running = Self { address, admin: place, shared: Shared::new(state, observer), threads: Vec::new() };
+        let mut running = Self {
+            address,
+            admin: place,
+            shared: Shared::new(state, observer),
+            threads: Vec::new(),
+            sockets: Mutex::default(),
+        };
+        let copies = admin.as_ref().map(TcpListener::try_clone).transpose();
         let started = running.workers(&listener, &trust).and_then(|()| running.keeper(admin));
-        match started {
-            Ok(()) => Ok(running),
+        match started.and(copies) {
+            Ok(operators) => {
+                running.sockets = Mutex::new(Some((listener, operators)));
+                Ok(running)
+            }
             Err(error) => {
                 running.end();
                 Err(StartError::Worker(error))
@@ -88,6 +113,7 @@ impl Running {
     fn keeper(&mut self, admin: Option<TcpListener>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let life = shared.life.clone();
+        let mut handed_over = shared.handed_over.subscribe();
         let work = async move {
             let pages = async {
                 match admin {
@@ -98,8 +124,12 @@ impl Running {
             tokio::select! {
                 ended = pages => ended,
                 () = watch::files(Arc::clone(&shared)) => Ok(()),
+                // The sender lives as long as the router.
+                _ = handed_over.wait_for(|handed_over| *handed_over) => Ok(()),
                 () = life.reached(Phase::Over) => Ok(()),
-            }
+            }?;
+            life.reached(Phase::Over).await;
+            Ok(())
         };
         self.threads.push(spawn("keeper".to_owned(), work)?);
         Ok(())
@@ -110,6 +140,14 @@ impl Running {
         if self.shared.reloader.set(Reloader::new(origin)).is_err() {
             tracing::debug!("the origin was set before");
         }
+    }
+
+    /// Says how to start the program anew: from now on SIGUSR2 and `POST /admin/upgrade` hand the sockets to it.
+    pub fn upgrades_to(&self, program: Program) {
+        let taken = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((clients, operators)) = taken else { return };
+        let mut handover = self.shared.handover.lock().unwrap_or_else(PoisonError::into_inner);
+        *handover = Some(Handover { program, clients, operators });
     }
 
     /// Where the pages for operators are, if there are any.
@@ -130,7 +168,8 @@ impl Running {
         &self.shared
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal cuts what is left. SIGHUP reloads.
+    /// Serves until SIGTERM or SIGINT, or until a new process has taken over, then drains; another signal cuts what is
+    /// left. SIGHUP reloads, SIGUSR2 starts the program anew.
     ///
     /// # Errors
     /// When signals cannot be received.
@@ -138,14 +177,22 @@ impl Running {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut reload = signal(SignalKind::hangup())?;
+        let mut upgrade = signal(SignalKind::user_defined2())?;
+        handover::announce();
         let mut next = async || tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} };
         loop {
             tokio::select! {
                 () = next() => break,
                 // How it went stands in the log.
                 _ = reload.recv() => drop(self.shared.reload("signal")),
+                _ = upgrade.recv() => {
+                    let shared = Arc::clone(&self.shared);
+                    tasks::spawn(async move { drop(shared.upgrade().await) });
+                }
+                () = self.shared.life.reached(Phase::Draining) => break,
             }
         }
+        handover::announce_end();
         let limit = self.shared.state().settings.server.drain_timeout;
         tracing::info!(connections = self.shared.connections(), ?limit, "draining; a second signal cuts");
         tokio::select! {
@@ -162,8 +209,12 @@ impl Running {
         self.end();
     }
 
-    async fn drain(&self, limit: Duration) {
+    /// Takes no new connections and lets requests under way end, for at most `limit`; then ends them.
+    pub async fn drain(&self, limit: Duration) {
         self.shared.life.advance(Phase::Draining);
+        // Copies of the socket would go on listening.
+        drop(self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.shared.handover.lock().unwrap_or_else(PoisonError::into_inner).take());
         if timeout(limit, self.shared.idle()).await.is_ok() {
             return;
         }

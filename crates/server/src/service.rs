@@ -8,11 +8,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
-use llm_router_endpoints::{Body, Call, Error, Observer, REQUEST_ID, Record, Upstream, route::Match};
+use llm_router_endpoints::{Body, Call, Error, Observer, Phase, REQUEST_ID, Record, Upstream, route::Match};
 
 use crate::{
     conduit::{Clock, Tracked},
@@ -30,6 +30,8 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let in_flight = clock.begin();
+    let http1 = request.version() < Version::HTTP_2;
+    clock.speaks(request.version());
     let id = request_id::of(request.headers());
     let id_value = HeaderValue::from_str(&id);
     let origin = request.headers().get(header::ORIGIN).cloned();
@@ -39,6 +41,9 @@ pub(crate) async fn answer(
     let mut response = route(&worker, id, request).await;
     if let Ok(id) = id_value {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if worker.shared.life.has_reached(Phase::Draining) && http1 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(origin) = allowed {
         cors::permit(response.headers_mut(), origin);
@@ -82,7 +87,12 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
         head,
         body,
     };
-    let answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(&mut call)))).await;
+    let life = call.life.clone();
+    let answer = tokio::select! {
+        biased;
+        answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(&mut call)))) => answer,
+        () = life.reached(Phase::Ending) => Err(Error::Stopping),
+    };
     let response = match answer {
         Ok(response) => response,
         Err(error) => {

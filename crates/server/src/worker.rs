@@ -3,7 +3,7 @@
 use std::{
     io,
     net::TcpListener,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -12,12 +12,13 @@ use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Life, Observer, Phase, State};
 use rustls::ClientConfig;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::sleep,
 };
 
 use crate::{
     connection,
+    handover::Handover,
     metrics::{self, Around},
     reload::Reloader,
     tasks,
@@ -39,6 +40,10 @@ pub struct Shared {
     pub witness: Arc<Witness>,
     /// Reads everything again; absent where nobody said from what.
     pub(crate) reloader: OnceLock<Reloader>,
+    /// What a new process would take over; gone when one has, or this one drains.
+    pub(crate) handover: Mutex<Option<Handover>>,
+    /// Whether a new process has taken over.
+    pub(crate) handed_over: watch::Sender<bool>,
     /// One permit a client connection.
     pub(crate) permits: Arc<Semaphore>,
     most: u32,
@@ -57,6 +62,8 @@ impl Shared {
             life: Life::default(),
             witness,
             reloader: OnceLock::new(),
+            handover: Mutex::default(),
+            handed_over: watch::Sender::new(false),
         })
     }
 

@@ -183,7 +183,7 @@ fn relay(call: &mut Call, answer: Answer) -> Relay {
         record.outcome = Outcome::Cancelled;
     });
     // No error event from the relay: what breaks off is told in the shape of this stream.
-    let terms = Terms { events: None, idle: answer.idle, deadline: call.deadline };
+    let terms = Terms { events: None, idle: answer.idle, deadline: call.deadline, life: call.life.clone() };
     Relay::new(answer.rest, answer.first, None, answer.lease, call.record.take(), terms)
 }
 

@@ -6,6 +6,7 @@ mod livez;
 mod metrics;
 mod readyz;
 mod reload;
+mod upgrade;
 
 use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
 
