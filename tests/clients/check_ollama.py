@@ -67,9 +67,18 @@ def form(base, model):
 
 @case("ollama", "thinking")
 def thinking(base, model):
-    answer = client(base).chat(model=model, messages=user(), think=True)
+    answer = client(base).chat(model=model, messages=user(), think="medium")
     equal(answer.message.thinking, "Let me think about this.", "thinking")
     equal(answer.message.content, f"You said: {ASK}", "content")
+    lines = list(client(base).chat(model=model, messages=user(), think="medium", stream=True))
+    equal("".join(line.message.thinking or "" for line in lines), "Let me think about this.", "streamed")
+
+
+# OpenAI's chat has levels of effort and no plain switch: the router says that it dropped this one.
+@case("ollama", "thinking on", skip=("openai", "lmstudio"))
+def thinking_on(base, model):
+    answer = client(base).chat(model=model, messages=user(), think=True)
+    equal(answer.message.thinking, "Let me think about this.", "thinking")
 
 
 @case("ollama", "options")

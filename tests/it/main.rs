@@ -2,6 +2,7 @@
 
 mod chat;
 mod drain;
+mod fault_lab;
 mod house;
 mod matrix;
 mod metrics;

@@ -30,6 +30,7 @@ pub(crate) enum Command {
     /// Have the running router start its program anew and hand its listening sockets over: nothing is refused or cut.
     Upgrade(Serve),
     /// Run a scripted provider that speaks every dialect, for trials and tests.
+    #[command(after_long_help = llm_router_mock::Script::grammar())]
     Mock(Mock),
 }
 
@@ -87,7 +88,7 @@ pub(crate) struct Mock {
     /// Address to listen on; port 0 lets the system choose.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub(crate) listen: String,
-    /// What it does: delays, faults, sizes. See the documentation of the crate llm-router-mock.
+    /// What it does: delays, faults, sizes. `llm-router mock --help` lists the directives below.
     #[arg(long, value_name = "SCRIPT", default_value = "")]
     pub(crate) script: String,
 }

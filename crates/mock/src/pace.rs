@@ -282,7 +282,7 @@ impl Body for Paced {
                 continue;
             }
             let out = this.take();
-            if let Some(wait) = this.plan.drip {
+            if let Some(wait) = this.plan.drip.filter(|wait| !wait.is_zero()) {
                 this.sleep = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
             }
             this.exchange.sent(this.sent);
