@@ -164,3 +164,22 @@ async fn the_line_for_a_busy_provider_is_as_long_as_the_settings_say() {
         until("the provider is let go", async || mock.stats().in_flight == 0).await;
     }
 }
+
+#[tokio::test]
+async fn an_ollama_server_is_told_how_long_to_keep_the_model_unless_the_client_says() {
+    let mock = Mock::spawn(Script::default()).await.unwrap();
+    let config = models([("m", vec![Provider::new("a", "ollama", &mock.url()).with("keep_alive", "5m")])]);
+    let router = Router::start(&config, &[]);
+    let own = r#"{"model":"m","keep_alive":0,"messages":[{"role":"user","content":"hi"}]}"#.to_owned();
+    let article = r#"{"model":"m","text":"hi"}"#.to_owned();
+    for (path, body, wanted) in [
+        ("/api/chat", ask(false), json!("300s")),
+        ("/api/chat", own, json!(0)),
+        ("/v1/chat/completions", ask(false), json!("300s")),
+        ("/api/generate_article_from_text", article, json!("300s")),
+    ] {
+        assert_eq!(router.client().post(path, body).await.status, 200, "{path}");
+        let sent: Value = serde_json::from_slice(&mock.requests().pop().unwrap().body).unwrap();
+        assert_eq!(sent["keep_alive"], wanted, "{path}");
+    }
+}

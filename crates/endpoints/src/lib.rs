@@ -9,6 +9,7 @@ pub mod error;
 mod forward;
 mod headers;
 mod judge;
+mod keep_alive;
 mod life;
 mod lists;
 mod passthrough;

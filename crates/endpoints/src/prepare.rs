@@ -10,7 +10,7 @@ use llm_router_core::{
     translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, translate},
 };
 
-use crate::{body::Body, headers, target::Target};
+use crate::{body::Body, headers, keep_alive, target::Target};
 
 /// Below this a changed body is joined: one small write costs less than three pieces.
 const JOIN_BELOW: usize = 16 * 1024;
@@ -74,7 +74,11 @@ impl Source<'_> {
         Ok(match translate(self.operation, target.api_type(), self.body, &context)? {
             Translation::Answer(answer) => Plan::Answer(answer),
             Translation::Send(translated) => {
-                let request = self.request(target, translated.operation, translated.body.into());
+                let body = match keep_alive::wanted(target, translated.operation) {
+                    Some(keep) => keep_alive::add(translated.body, keep),
+                    None => translated.body,
+                };
+                let request = self.request(target, translated.operation, body.into());
                 Plan::Send(Prepared {
                     request,
                     translator: Some(Box::new(translated.reply)),
@@ -93,7 +97,12 @@ impl Source<'_> {
     }
 
     fn body_for(&self, target: &Target) -> Body {
-        match with_model(self.peek, target.upstream_model()) {
+        let changed = with_model(self.peek, target.upstream_model());
+        if let Some(keep) = keep_alive::wanted(target, self.operation) {
+            let body = changed.map_or_else(|| self.body.to_vec(), |pieces| pieces.join(self.body));
+            return keep_alive::add(body, keep).into();
+        }
+        match changed {
             None => self.body.clone().into(),
             Some(pieces) if self.body.len() < JOIN_BELOW => pieces.join(self.body).into(),
             Some(pieces) => spliced(self.body, pieces),

@@ -42,7 +42,7 @@ pub struct Provider {
     pub tags: Vec<Arc<str>>,
     /// `timeouts`: limits instead of the model's and the general ones.
     pub timeouts: TimeoutOverrides,
-    /// `keep_alive`: how long the server should keep the model loaded.
+    /// `keep_alive`: how long an Ollama server should keep the model loaded after a request.
     pub keep_alive: Option<Duration>,
     /// `tool_calling`: whether the model takes tools; `None` when not given.
     pub tool_calling: Option<bool>,
@@ -96,7 +96,7 @@ impl Provider {
             max_concurrency: fields.max_concurrency(),
             tier,
             tags: fields.tags(),
-            keep_alive: fields.keep_alive(),
+            keep_alive: fields.keep_alive(api_type),
             tool_calling: fields.boolean("tool_calling"),
             is_embedding: fields.boolean("is_embedding").unwrap_or(false),
             timeouts: TimeoutOverrides::read(&object, fields.findings),
@@ -217,7 +217,7 @@ impl<'a> Fields<'a> {
     }
 
     /// `30s`, `5m`, `1h`; what cannot be read switches it off with a warning, as in the Python version.
-    fn keep_alive(&mut self) -> Option<Duration> {
+    fn keep_alive(&mut self, api_type: Option<&'static dyn ApiType>) -> Option<Duration> {
         let node = self.object.get("keep_alive")?;
         let value = match node {
             Node::Text(text) if text.is_empty() => return None,
@@ -230,7 +230,12 @@ impl<'a> Fields<'a> {
             let message = "is not a duration such as 30s, 5m or 1h and has no effect";
             self.findings.warning(Problem::new(place, message).value(node.shown()));
         }
-        value.filter(|value| !value.is_zero())
+        let value = value.filter(|value| !value.is_zero())?;
+        if api_type.is_some_and(|api_type| api_type.name() != "ollama") {
+            let place = self.object.place.key("keep_alive").to_string();
+            self.findings.warning(Problem::new(place, "has no effect: of all servers only Ollama's can be told"));
+        }
+        Some(value)
     }
 
     fn tags(&mut self) -> Vec<Arc<str>> {

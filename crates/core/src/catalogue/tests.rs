@@ -140,8 +140,10 @@ fn a_token_may_stand_in_a_variable_or_a_file_and_is_never_shown() {
 
 #[test]
 fn options_of_models_and_providers_are_typed() {
-    let mut config = one(json!({"max_concurrency": 4, "tags": ["eu"], "keep_alive": "5M", "tool_calling": false,
-        "is_embedding": true, "timeouts": {"idle": 2.5}, "input_size": 8192.0}));
+    let mut config = one(
+        json!({"max_concurrency": 4, "tags": ["eu"], "keep_alive": "5M", "tool_calling": false, "api_type": "ollama",
+        "is_embedding": true, "timeouts": {"idle": 2.5}, "input_size": 8192.0}),
+    );
     config["g"]["m"]["strategy"] = json!("weighted");
     config["g"]["m"]["unsupported"] = json!("reject");
     config["g"]["m"]["timeouts"] = json!({"connect": "250ms", "total": 60});
@@ -178,8 +180,10 @@ fn bad_options_are_problems_except_a_bad_keep_alive() {
     ] {
         assert!(load(&one(fields.clone())).is_err(), "{fields}");
     }
-    let (_, warnings) = load(&one(json!({"keep_alive": "a while"}))).unwrap();
-    assert_eq!(warnings.len(), 1);
+    for keep_alive in ["a while", "5m"] {
+        let (_, warnings) = load(&one(json!({"keep_alive": keep_alive}))).unwrap();
+        assert!(warnings[0].to_string().contains("has no effect"), "{warnings:?}");
+    }
 }
 
 #[test]

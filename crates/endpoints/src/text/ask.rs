@@ -24,6 +24,7 @@ use crate::{
     error::Error,
     headers, judge,
     judge::Answer,
+    keep_alive,
     prepare::{Plan, Prepared},
     state::Pool,
     target::Target,
@@ -90,7 +91,10 @@ impl Asker<'_> {
 
     fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {
         let operation = request::chat(target.api_type())?;
-        let body = question.body(target.api_type(), operation, target.upstream_model());
+        let mut body = question.body(target.api_type(), operation, target.upstream_model());
+        if let Some(keep) = keep_alive::wanted(target, operation) {
+            body = keep_alive::add(body, keep);
+        }
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.path(operation)?.clone();
