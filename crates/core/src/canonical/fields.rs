@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::{
+    message::Part,
     place::{Given, Place},
     rest::Rest,
 };
@@ -65,6 +66,12 @@ impl Fields {
     #[must_use]
     pub fn peek(&self, name: &str) -> Option<&str> {
         self.map.get(name)?.as_str()
+    }
+
+    /// Whether the object `name` in here has inline data of this media type.
+    pub(crate) fn holds(&self, name: &str, media_type: &str) -> bool {
+        let inner = self.map.get(name);
+        inner.is_some_and(|inner| inner["media_type"] == media_type && inner["data"].is_string())
     }
 
     /// Takes a text.
@@ -150,6 +157,28 @@ impl Fields {
         for name in names {
             self.map.shift_remove(*name);
         }
+    }
+
+    /// Takes back what nobody took from an object inside this one, under its longer name.
+    pub fn absorb(&mut self, inner: Fields) {
+        let (outer, place) = (self.at.to_string(), inner.at.to_string());
+        let name = place.strip_prefix(&outer).unwrap_or(&place).trim_start_matches('.');
+        for (field, value) in inner.rest().fields {
+            self.map.insert(format!("{name}.{field}"), value);
+        }
+    }
+
+    /// Drops lists that are empty: they say nothing.
+    pub fn forget_empty(&mut self, name: &str) {
+        if self.map.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            self.map.shift_remove(name);
+        }
+    }
+
+    /// What nobody took from a part that carries no other fields, as a part of its own, so that it is reported.
+    pub(crate) fn leftover(self) -> Option<Part> {
+        let Rest { at, fields } = self.rest();
+        (!fields.is_empty()).then(|| Part::Other(Given::new(Value::Object(fields), at)))
     }
 
     /// What nobody took; `null` fields say nothing and are left out.

@@ -56,13 +56,22 @@ pub enum Part {
         /// Other fields of the part.
         rest: Rest,
     },
+    /// A document, such as a PDF.
+    File {
+        /// A `data:` URL.
+        url: Given<String>,
+        /// Its name.
+        name: Option<Given<String>>,
+        /// Other fields of the part.
+        rest: Rest,
+    },
     /// What the model thought before it spoke.
     Thought(Thought),
     /// The model wants a tool called.
     ToolCall(ToolCall),
     /// What the tool said.
     ToolResult(ToolResult),
-    /// Anything else (audio, files, documents): carried only where both sides have the same dialect.
+    /// Anything else (audio, uploaded files): carried only where both sides have the same dialect.
     Other(Given<Value>),
 }
 
@@ -86,11 +95,26 @@ pub struct Thought {
     /// The words; empty where only the opaque form exists.
     pub text: String,
     /// The provider's seal over them, needed to send them back (Anthropic `signature`).
-    pub signature: Option<String>,
+    pub signature: Option<Given<String>>,
     /// Reasoning that only the provider can read (Anthropic `redacted_thinking`, OpenAI `encrypted_content`).
-    pub sealed: Option<String>,
+    pub sealed: Option<Given<String>>,
     /// Where it stood.
     pub at: Place,
+}
+
+impl Thought {
+    /// Words without a seal.
+    #[must_use]
+    pub fn plain(text: String, at: Place) -> Self {
+        Self { text, signature: None, sealed: None, at }
+    }
+
+    /// Leaves out seals that are empty.
+    #[must_use]
+    pub fn tidy(mut self) -> Self {
+        self.signature = self.signature.filter(|seal| !seal.value.is_empty());
+        self
+    }
 }
 
 /// A tool call.

@@ -35,6 +35,8 @@ pub struct Request {
     pub user: Option<Given<String>>,
     /// How urgent it is, in OpenAI's words (`auto`, `default`, `flex`, `priority`).
     pub service_tier: Option<Given<String>>,
+    /// How much to write, in OpenAI's words.
+    pub verbosity: Option<Given<String>>,
     /// Ollama's `options` without canonical meaning.
     pub options: Rest,
     /// Everything else.

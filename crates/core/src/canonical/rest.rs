@@ -27,6 +27,23 @@ impl Rest {
         }
     }
 
+    /// Adds the fields of another object, to be reported under their full names.
+    pub fn join(&mut self, other: Self) {
+        if other.fields.is_empty() {
+            return;
+        }
+        if self.fields.is_empty() {
+            *self = other;
+            return;
+        }
+        let full = |rest: Self| {
+            let at = rest.at;
+            rest.fields.into_iter().map(move |(name, value)| (at.name(&name), value))
+        };
+        let fields = full(std::mem::take(self)).chain(full(other)).collect();
+        *self = Self { at: Place::ROOT, fields };
+    }
+
     /// Reports every field.
     pub fn lose(self, losses: &mut Losses) {
         self.carry(&[], &mut Map::new(), losses);

@@ -30,6 +30,7 @@ fn part(part: &Part) -> u64 {
         Part::Text { text: words, .. } => text(words),
         Part::Refusal(words) => text(&words.value),
         Part::Image { .. } => IMAGE,
+        Part::File { url, .. } => (url.value.len() / 50) as u64,
         Part::Thought(thought) => text(&thought.text),
         Part::ToolCall(call) => MESSAGE + text(&call.name) + text(&call.arguments),
         Part::ToolResult(result) => MESSAGE + result.parts.iter().map(self::part).sum::<u64>(),

@@ -3,3 +3,4 @@
 mod golden;
 mod json;
 mod translate;
+mod vanish;

@@ -29,30 +29,41 @@ pub(super) fn read_content(content: Option<Given<Value>>, place: Place) -> Resul
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(vec![Part::text(text)]),
         Value::Array(items) => {
-            items.into_iter().enumerate().map(|(i, item)| read_block(place.item(name, i), item)).collect()
+            let mut parts = Vec::with_capacity(items.len());
+            for (i, item) in items.into_iter().enumerate() {
+                read_block(place.item(name, i), item, &mut parts)?;
+            }
+            Ok(parts)
         }
         _ => Err(Invalid::new(at, "a string or a list of blocks")),
     }
 }
 
-fn read_block(at: Place, item: Value) -> Result<Part, Invalid> {
+/// Reads a block: one part, and a second for what a thought has that thoughts do not.
+fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Invalid> {
     let mut block = Fields::new(at, item)?;
     let kind = block.peek("type").unwrap_or_default().to_owned();
+    if kind == "document" && block.holds("source", "application/pdf") {
+        parts.push(read_document(block)?);
+        return Ok(());
+    }
     if !matches!(kind.as_str(), "text" | "image" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result") {
-        return Ok(Part::Other(Given::new(Value::Object(block.rest().fields), at)));
+        parts.push(Part::Other(Given::new(Value::Object(block.rest().fields), at)));
+        return Ok(());
     }
     block.forget(&["type"]);
-    Ok(match kind.as_str() {
+    let part = match kind.as_str() {
         "text" => Part::Text { text: block.required("text")?, rest: block.rest() },
-        "image" => return read_image(block),
-        "thinking" => Part::Thought(Thought {
-            text: block.required("thinking")?,
-            signature: block.string("signature")?.map(|given| given.value),
-            sealed: None,
-            at,
-        }),
+        "image" => read_image(block)?,
+        "thinking" => {
+            let text = block.required("thinking")?;
+            let signature = block.string("signature")?.filter(|seal| !seal.value.is_empty());
+            parts.extend(block.leftover());
+            Part::Thought(Thought { text, signature, sealed: None, at })
+        }
         "redacted_thinking" => {
-            let data = block.required("data")?;
+            let data = Given::new(block.required("data")?, at);
+            parts.extend(block.leftover());
             Part::Thought(Thought { text: String::new(), signature: None, sealed: Some(data), at })
         }
         "tool_use" => Part::ToolCall(ToolCall {
@@ -71,7 +82,21 @@ fn read_block(at: Place, item: Value) -> Result<Part, Invalid> {
             is_error: block.boolean("is_error")?,
             rest: block.rest(),
         }),
-    })
+    };
+    parts.push(part);
+    Ok(())
+}
+
+/// A PDF file in the request itself.
+fn read_document(mut block: Fields) -> Result<Part, Invalid> {
+    block.forget(&["type"]);
+    let wanted = Invalid::new(block.place().field("source"), "a source with data");
+    let mut source = block.object("source")?.ok_or_else(|| wanted.clone())?;
+    let url = source.string("data")?.ok_or(wanted)?.map(|data| format!("data:application/pdf;base64,{data}"));
+    source.forget(&["type", "media_type"]);
+    block.absorb(source);
+    let name = block.string("title")?;
+    Ok(Part::File { url, name, rest: block.rest() })
 }
 
 fn read_image(mut block: Fields) -> Result<Part, Invalid> {
@@ -90,5 +115,7 @@ fn read_image(mut block: Fields) -> Result<Part, Invalid> {
         }
         _ => return Err(wanted),
     };
+    source.forget(&["type"]);
+    block.absorb(source);
     Ok(Part::Image { image: Given::new(image, at), detail: None, rest: block.rest() })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::canonical::{Given, Image, Invalid, Losses, Part, Thought, ToolCall, ToolResult};
+use crate::canonical::{Given, Image, Invalid, Losses, Part, Rest, Thought, ToolCall, ToolResult};
 
 /// The field of a block that other dialects' clients may know too.
 const CACHE: &[&str] = &["cache_control"];
@@ -37,7 +37,8 @@ pub(super) fn write_blocks(parts: Vec<Part>, losses: &mut Losses) -> Result<Vec<
             Part::Thought(thought) => blocks.extend(write_thought(thought, losses)),
             Part::ToolCall(call) => blocks.push(write_call(call, losses)?),
             Part::ToolResult(result) => blocks.push(write_result(result, losses)?),
-            Part::Other(given) => blocks.extend(write_other(given, losses)),
+            Part::File { url, name, rest } => blocks.extend(write_file(url, name, rest, losses)),
+            Part::Other(given) => losses.add(given.at),
         }
     }
     Ok(blocks)
@@ -53,9 +54,9 @@ fn write_source(image: Image) -> Value {
 /// Only sealed thoughts are accepted back; others are refused, so they are left out and reported.
 fn write_thought(thought: Thought, losses: &mut Losses) -> Option<Value> {
     let Thought { text, signature, sealed, at } = thought;
-    match (signature.filter(|seal| !seal.is_empty()), sealed) {
-        (Some(signature), _) => Some(json!({"type": "thinking", "thinking": text, "signature": signature})),
-        (None, Some(data)) => Some(json!({"type": "redacted_thinking", "data": data})),
+    match (signature, sealed) {
+        (Some(signature), _) => Some(json!({"type": "thinking", "thinking": text, "signature": signature.value})),
+        (None, Some(data)) => Some(json!({"type": "redacted_thinking", "data": data.value})),
         (None, None) => {
             losses.add(at);
             None
@@ -98,20 +99,21 @@ fn write_result(result: ToolResult, losses: &mut Losses) -> Result<Value, Invali
     Ok(block.into())
 }
 
-/// OpenAI's inline PDF files are Anthropic's documents.
-fn write_other(given: Given<Value>, losses: &mut Losses) -> Option<Value> {
-    let Given { value, at } = given;
-    let pdf = value.pointer("/file/file_data").and_then(Value::as_str);
-    let Some(data) = pdf.and_then(|data| data.strip_prefix("data:application/pdf;base64,")) else {
-        losses.add(at);
+/// A document. The API takes PDF files and plain texts.
+fn write_file(url: Given<String>, name: Option<Given<String>>, rest: Rest, losses: &mut Losses) -> Option<Value> {
+    let pdf = url.value.strip_prefix("data:application/pdf;base64,");
+    let Some(data) = pdf else {
+        losses.add(url.at);
+        losses.given(name);
+        rest.lose(losses);
         return None;
     };
-    let source = json!({"type": "base64", "media_type": "application/pdf", "data": data});
-    let mut block = json!({"type": "document", "source": source});
-    if let Some(name) = value.pointer("/file/filename") {
-        block["title"] = name.clone();
-    }
-    Some(block)
+    let mut block = Map::new();
+    block.insert("type".to_owned(), "document".into());
+    block.insert("source".to_owned(), json!({"type": "base64", "media_type": "application/pdf", "data": data}));
+    block.extend(name.map(|name| ("title".to_owned(), name.value.into())));
+    rest.carry(CACHE, &mut block, losses);
+    Some(block.into())
 }
 
 /// The API takes letters, digits, `_` and `-` in ids. The change is the same for a call and for its result.

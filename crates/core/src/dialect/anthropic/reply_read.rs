@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::words::{UsageWire, stop_of};
-use crate::canonical::{Choice, Part, Place, Reply, Rest, Thought, ToolCall};
+use crate::canonical::{Choice, Given, Part, Place, Reply, Rest, Thought, ToolCall};
 
 #[derive(Deserialize)]
 struct MessageWire {
@@ -57,13 +57,14 @@ fn read_block(block: BlockWire) -> Option<Part> {
         "text" => Part::text(block.text.filter(|text| !text.is_empty())?),
         "thinking" => Part::Thought(Thought {
             text: block.thinking.unwrap_or_default(),
-            signature: block.signature,
+            signature: block.signature.map(|seal| Given::new(seal, Place::ROOT)),
             sealed: None,
             at: Place::ROOT,
         }),
         "redacted_thinking" => {
             let at = Place::ROOT;
-            Part::Thought(Thought { text: String::new(), signature: None, sealed: Some(block.data?), at })
+            let sealed = Some(Given::new(block.data?, at));
+            Part::Thought(Thought { text: String::new(), signature: None, sealed, at })
         }
         "tool_use" => Part::ToolCall(ToolCall {
             id: block.id.unwrap_or_default(),

@@ -19,16 +19,16 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
             Part::Text { text, .. } => content.push(json!({"type": "text", "text": text})),
             Part::Refusal(text) => content.push(json!({"type": "text", "text": text.value})),
             Part::Thought(Thought { sealed: Some(data), .. }) => {
-                content.push(json!({"type": "redacted_thinking", "data": data}));
+                content.push(json!({"type": "redacted_thinking", "data": data.value}));
             }
             Part::Thought(Thought { text, signature, .. }) => content.push(json!({
-                "type": "thinking", "thinking": text, "signature": signature.unwrap_or_default(),
+                "type": "thinking", "thinking": text, "signature": signature.map(|seal| seal.value).unwrap_or_default(),
             })),
             Part::ToolCall(call) => {
                 content.push(write_call(call, calls, identity));
                 calls += 1;
             }
-            Part::Image { .. } | Part::ToolResult(_) | Part::Other(_) => {}
+            Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
     let stop = stop.unwrap_or(Stop::End);

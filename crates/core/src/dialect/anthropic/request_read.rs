@@ -1,6 +1,6 @@
 //! Reads a Messages request.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::content_read::{read_content, read_messages};
 use crate::canonical::{
@@ -24,7 +24,6 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
     let (tool_choice, parallel_tool_calls) = read_tool_choice(&mut body)?;
     let mut thinking = read_thinking(&mut body)?;
     let format = read_output(&mut body, &mut thinking)?;
-    let (user, mut unknown) = read_metadata(&mut body)?;
     Ok(Request {
         stream: body.boolean("stream")?.is_some_and(|given| given.value),
         usage_wanted: true,
@@ -42,26 +41,20 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
             stop: body.strings("stop_sequences")?,
             ..Sampling::default()
         },
-        user,
+        user: read_user(&mut body)?,
         service_tier: read_tier(&mut body)?,
+        verbosity: None,
         options: Rest::default(),
-        rest: {
-            let mut rest = body.rest();
-            rest.fields.append(&mut unknown);
-            rest
-        },
+        rest: body.rest(),
     })
 }
 
-/// Who asks, and what else the metadata says.
-type Metadata = (Option<Given<String>>, Map<String, Value>);
-
-/// `user_id`; other metadata keeps its full path.
-fn read_metadata(body: &mut Fields) -> Result<Metadata, Invalid> {
-    let Some(mut metadata) = body.object("metadata")? else { return Ok((None, Map::new())) };
+/// `user_id`; other metadata stays in the rest.
+fn read_user(body: &mut Fields) -> Result<Option<Given<String>>, Invalid> {
+    let Some(mut metadata) = body.object("metadata")? else { return Ok(None) };
     let user = metadata.string("user_id")?;
-    let rest = metadata.rest().fields;
-    Ok((user, rest.into_iter().map(|(name, value)| (format!("metadata.{name}"), value)).collect()))
+    body.absorb(metadata);
+    Ok(user)
 }
 
 /// `auto` means the same as with OpenAI; `standard_only` is OpenAI's `default`.
@@ -105,6 +98,7 @@ fn read_tool_choice(body: &mut Fields) -> Result<Choice, Invalid> {
         "tool" => ToolChoice::Named(fields.required("name")?),
         _ => return Err(Invalid::new(at.field("type"), "auto, any, tool or none")),
     };
+    body.absorb(fields);
     Ok((Some(Given::new(choice, at)), parallel))
 }
 
@@ -118,6 +112,7 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
     };
     thinking.budget = fields.integer("budget_tokens")?;
     thinking.display = fields.string("display")?;
+    body.absorb(fields);
     Ok(thinking)
 }
 
@@ -131,15 +126,15 @@ fn read_output(body: &mut Fields, thinking: &mut Thinking) -> Result<Option<Give
             let effort = Effort::from_word(&given.value).ok_or_else(|| Invalid::new(given.at, wanted))?;
             thinking.effort = Some(given.map(|_| effort));
         }
+        body.absorb(config);
     }
     let Some(mut format) = format else { return Ok(None) };
     let at = format.place();
-    let schema = format.take("schema").filter(|_| format.peek("type") == Some("json_schema"));
-    Ok(Some(match schema {
-        Some(schema) => {
-            let schema = schema.value;
-            Given::new(Format::Schema { name: None, description: None, schema, strict: None }, at)
-        }
-        None => Given::new(Format::Other(Value::Object(format.rest().fields)), at),
-    }))
+    if format.peek("type") != Some("json_schema") {
+        return Ok(Some(Given::new(Format::Other(Value::Object(format.rest().fields)), at)));
+    }
+    let schema = format.take("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value;
+    format.forget(&["type"]);
+    body.absorb(format);
+    Ok(Some(Given::new(Format::Schema { name: None, description: None, schema, strict: None }, at)))
 }

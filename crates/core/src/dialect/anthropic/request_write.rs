@@ -29,6 +29,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
         sampling,
         user,
         service_tier,
+        verbosity,
         options,
         rest,
     } = request;
@@ -61,6 +62,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
         Some("default") => drop(out.insert("service_tier".to_owned(), "standard_only".into())),
         _ => losses.given(service_tier),
     }
+    losses.given(verbosity);
     options.lose(losses);
     rest.carry(OWN, &mut out, losses);
     Ok(out.into())

@@ -80,7 +80,7 @@ pub(super) fn can_resume(messages: &[Message]) -> bool {
     }
     let Some(answer) = turns.next().filter(|message| message.role == Role::Assistant) else { return true };
     let sealed = |part: &Part| match part {
-        Part::Thought(thought) => thought.sealed.is_some() || thought.signature.as_ref().is_some_and(|s| !s.is_empty()),
+        Part::Thought(thought) => thought.sealed.is_some() || thought.signature.is_some(),
         _ => false,
     };
     answer.parts.iter().any(sealed)

@@ -38,6 +38,7 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
         sampling,
         user: body.string("user")?,
         service_tier: None,
+        verbosity: None,
         options: Rest::default(),
         rest: telling(body.rest()),
     })
@@ -75,6 +76,7 @@ pub(crate) fn write_request(
         mut sampling,
         user,
         service_tier,
+        verbosity,
         options,
         rest,
     } = request;
@@ -93,6 +95,7 @@ pub(crate) fn write_request(
     losses.given(thinking.effort);
     losses.given(thinking.budget);
     losses.given(service_tier);
+    losses.given(verbosity);
     let mut out = Map::new();
     out.insert("model".to_owned(), model.into());
     out.insert("prompt".to_owned(), text.into());

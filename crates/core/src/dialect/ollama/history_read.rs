@@ -23,7 +23,7 @@ fn read_message(mut message: Fields) -> Result<Message, Invalid> {
     };
     let mut parts = Vec::new();
     if let Some(text) = message.string("thinking")?.filter(|text| !text.value.is_empty()) {
-        parts.push(Part::Thought(Thought { text: text.value, signature: None, sealed: None, at: text.at }));
+        parts.push(Part::Thought(Thought::plain(text.value, text.at)));
     }
     parts.extend(read_words(&mut message)?);
     for (i, call) in message.list("tool_calls")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
@@ -65,6 +65,8 @@ fn read_call(mut call: Fields) -> Result<Part, Invalid> {
         Some(Given { at, .. }) => return Err(Invalid::new(at, "an object")),
     };
     let id = call.string("id")?.map(|given| given.value).unwrap_or_default();
+    function.forget(&["index"]);
+    call.absorb(function);
     call.forget(&["type"]);
     Ok(Part::ToolCall(ToolCall { id, name, arguments: arguments.to_string(), rest: call.rest() }))
 }

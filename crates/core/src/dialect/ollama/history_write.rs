@@ -73,10 +73,14 @@ impl Words {
                 }
                 Part::Thought(thought) if thought.text.is_empty() => losses.add(thought.at),
                 Part::Thought(thought) => {
-                    if thought.signature.is_some_and(|seal| !seal.is_empty()) {
-                        losses.add(thought.at.field("signature"));
-                    }
+                    losses.given(thought.signature);
+                    losses.given(thought.sealed);
                     words.thinking.push_str(&thought.text);
+                }
+                Part::File { url, name, rest } => {
+                    losses.add(url.at);
+                    losses.given(name);
+                    rest.lose(losses);
                 }
                 Part::ToolCall(call) => words.calls.push(write_call(call, losses)?),
                 Part::ToolResult(result) => losses.add(result.rest.at),

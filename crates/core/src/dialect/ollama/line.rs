@@ -109,7 +109,7 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
     let said = line.message.unwrap_or(Said { content: line.response, thinking: line.thinking, tool_calls: None });
     let mut parts = Vec::new();
     if let Some(text) = filled(said.thinking) {
-        parts.push(Part::Thought(Thought { text, signature: None, sealed: None, at: Place::ROOT }));
+        parts.push(Part::Thought(Thought::plain(text, Place::ROOT)));
     }
     parts.extend(filled(said.content).map(Part::text));
     let calls = said.tool_calls.unwrap_or_default();

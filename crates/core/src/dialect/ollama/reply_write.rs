@@ -21,7 +21,7 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, shape: Shape) -> Va
             Part::Refusal(more) => text.push_str(&more.value),
             Part::Thought(thought) => thinking.push_str(&thought.text),
             Part::ToolCall(call) => calls.push(write_call(identity, calls.len(), call.id, &call.name, &call.arguments)),
-            Part::Image { .. } | Part::ToolResult(_) | Part::Other(_) => {}
+            Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
     let mut out = head(identity);

@@ -53,6 +53,7 @@ fn finish(mut body: Fields, input: Input, tools: Vec<Tool>) -> Result<Request, I
         sampling,
         user: None,
         service_tier: None,
+        verbosity: None,
         options,
         rest: body.rest(),
     })
@@ -69,9 +70,8 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
         let description = function.string("description")?.map(|given| given.value);
         let parameters = function.take("parameters").map(|given| given.value);
         let strict = function.boolean("strict")?;
-        let mut rest = tool.rest();
-        rest.fields.extend(function.rest().fields);
-        tools.push(Tool::Function { name, description, parameters, strict, rest });
+        tool.absorb(function);
+        tools.push(Tool::Function { name, description, parameters, strict, rest: tool.rest() });
     }
     Ok(tools)
 }

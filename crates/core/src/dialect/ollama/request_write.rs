@@ -72,6 +72,7 @@ fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &
         sampling,
         user,
         service_tier,
+        verbosity,
         options,
         rest,
     } = request;
@@ -88,6 +89,7 @@ fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &
     write_think(&thinking, model, out);
     losses.given(thinking.display.filter(|given| !matches!(given.value.as_str(), "auto" | "summarized")));
     losses.given(user);
+    losses.given(verbosity);
     losses.given(service_tier.filter(|given| !matches!(given.value.as_str(), "auto" | "default")));
     write_options(sampling, options, out, losses);
     rest.carry(OWN, out, losses);

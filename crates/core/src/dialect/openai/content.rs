@@ -10,12 +10,19 @@ pub(super) fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, I
     match value {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(items) => items.into_iter().enumerate().map(|(i, item)| read_part(at.at(i), item)).collect(),
+        Value::Array(items) => {
+            let mut parts = Vec::with_capacity(items.len());
+            for (i, item) in items.into_iter().enumerate() {
+                let part = read_part(at.at(i), item, &mut parts)?;
+                parts.push(part);
+            }
+            Ok(parts)
+        }
         _ => Err(Invalid::new(at, "a string or a list of parts")),
     }
 }
 
-fn read_part(at: Place, item: Value) -> Result<Part, Invalid> {
+fn read_part(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
     let Value::Object(_) = &item else {
         return match item {
             Value::String(text) => Ok(Part::text(text)),
@@ -28,10 +35,28 @@ fn read_part(at: Place, item: Value) -> Result<Part, Invalid> {
             part.forget(&["type"]);
             Ok(Part::Text { text: part.required("text")?, rest: part.rest() })
         }
-        Some("refusal") => Ok(Part::Refusal(Given::new(Fields::new(at, item)?.required("refusal")?, at))),
+        Some("refusal") => {
+            let mut part = Fields::new(at, item)?;
+            part.forget(&["type"]);
+            let text = part.required("refusal")?;
+            parts.extend(part.leftover());
+            Ok(Part::Refusal(Given::new(text, at)))
+        }
         Some("image_url") => read_image(at, item),
+        Some("file") if item.pointer("/file/file_data").is_some() => read_file(at, item),
         _ => Ok(Part::Other(Given::new(item, at))),
     }
+}
+
+fn read_file(at: Place, item: Value) -> Result<Part, Invalid> {
+    let mut part = Fields::new(at, item)?;
+    part.forget(&["type"]);
+    let wanted = Invalid::new(at.field("file"), "an object with file_data");
+    let mut file = part.object("file")?.ok_or_else(|| wanted.clone())?;
+    let url = file.string("file_data")?.ok_or(wanted)?;
+    let name = file.string("filename")?;
+    part.absorb(file);
+    Ok(Part::File { url, name, rest: part.rest() })
 }
 
 fn read_image(at: Place, item: Value) -> Result<Part, Invalid> {
@@ -42,7 +67,9 @@ fn read_image(at: Place, item: Value) -> Result<Part, Invalid> {
         Some(Given { value: Value::String(url), .. }) => (url, None),
         Some(Given { value, at }) => {
             let mut inner = Fields::new(at, value)?;
-            (inner.required("url")?, inner.string("detail")?)
+            let read = (inner.required("url")?, inner.string("detail")?);
+            part.absorb(inner);
+            read
         }
         None => return Err(wanted),
     };
@@ -66,6 +93,11 @@ pub(super) fn write_content(parts: Vec<Part>, losses: &mut Losses) -> Option<Val
                     url.insert("detail".to_owned(), detail.value.into());
                 }
                 items.push(json!({"type": "image_url", "image_url": url}));
+            }
+            Part::File { url, name, rest } => {
+                rest.lose(losses);
+                let name = name.map_or_else(|| "document.pdf".to_owned(), |given| given.value);
+                items.push(json!({"type": "file", "file": {"filename": name, "file_data": url.value}}));
             }
             Part::Refusal(text) => items.push(json!({"type": "text", "text": text.value})),
             Part::Other(Given { value, at }) => match own_part(&value) {

@@ -41,10 +41,10 @@ fn read_assistant(mut message: Fields) -> Result<Message, Invalid> {
     }
     if let Some(mut call) = message.object("function_call")? {
         let name = call.required("name")?;
-        let arguments = call.string("arguments")?.map(|given| given.value).unwrap_or_default();
+        let arguments = read_arguments(&mut call)?;
         parts.push(Part::ToolCall(ToolCall { id: String::new(), name, arguments, rest: call.rest() }));
     }
-    message.forget(&["function_call", "tool_calls", "annotations"]);
+    message.forget_empty("annotations");
     Ok(Message { role: Role::Assistant, parts, name: message.string("name")?, rest: message.rest() })
 }
 
@@ -57,7 +57,7 @@ fn read_thoughts(message: &mut Fields) -> Result<Vec<Part>, Invalid> {
     }
     let details = message.list("reasoning_details")?.filter(|list| !list.value.is_empty());
     let Some(details) = details else {
-        let thought = |text: Given<String>| Thought { text: text.value, signature: None, sealed: None, at: text.at };
+        let thought = |text: Given<String>| Thought::plain(text.value, text.at);
         return Ok(plain.map(thought).map(Part::Thought).into_iter().collect());
     };
     let mut parts = Vec::new();
@@ -65,9 +65,11 @@ fn read_thoughts(message: &mut Fields) -> Result<Vec<Part>, Invalid> {
         let at = at.item("reasoning_details", i);
         let mut detail = Fields::new(at, detail)?;
         let text = detail.string("text")?.or(detail.string("summary")?).map(|given| given.value).unwrap_or_default();
-        let signature = detail.string("signature")?.map(|given| given.value);
-        let sealed = detail.string("data")?.map(|given| given.value);
-        parts.push(Part::Thought(Thought { text, signature, sealed, at }));
+        let signature = detail.string("signature")?;
+        let sealed = detail.string("data")?;
+        detail.forget(&["type", "id", "index", "format"]);
+        message.absorb(detail);
+        parts.push(Part::Thought(Thought { text, signature, sealed, at }.tidy()));
     }
     Ok(parts)
 }
@@ -78,6 +80,7 @@ fn read_call(mut call: Fields) -> Result<Part, Invalid> {
         let name = function.required("name")?;
         let arguments = read_arguments(&mut function)?;
         call.forget(&["type", "index"]);
+        call.absorb(function);
         return Ok(Part::ToolCall(ToolCall { id, name, arguments, rest: call.rest() }));
     }
     let at = call.place();

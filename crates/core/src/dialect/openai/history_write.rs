@@ -84,6 +84,7 @@ fn write_assistant(message: Message, flavour: Flavour, losses: &mut Losses) -> V
             Part::ToolCall(call) => calls.push(write_call(call, losses)),
             Part::Thought(part) => write_thought(part, flavour, &mut thought, losses),
             Part::Image { image, .. } => losses.add(image.at),
+            Part::File { url, .. } => losses.add(url.at),
             Part::ToolResult(ToolResult { rest: Rest { at, .. }, .. }) => losses.add(at),
             Part::Other(other) => losses.add(other.at),
         }
@@ -120,13 +121,12 @@ fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
 
 /// Thoughts go back as plain text where the server reads them; seals are another provider's and mean nothing here.
 fn write_thought(thought: Thought, flavour: Flavour, text: &mut String, losses: &mut Losses) {
-    let sealed = thought.sealed.is_some() || thought.signature.is_some_and(|seal| !seal.is_empty());
-    if flavour.thought_fields().is_empty() || thought.text.is_empty() {
-        losses.add(thought.at);
+    let Thought { text: words, signature, sealed, at } = thought;
+    if flavour.thought_fields().is_empty() || words.is_empty() {
+        losses.add(at);
         return;
     }
-    if sealed {
-        losses.add(thought.at.field("signature"));
-    }
-    text.push_str(&thought.text);
+    losses.given(signature);
+    losses.given(sealed);
+    text.push_str(&words);
 }

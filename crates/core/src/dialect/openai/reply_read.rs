@@ -88,7 +88,7 @@ fn read_choice(wire: ChoiceWire, position: u32) -> Choice {
     let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls, function_call } = wire.message;
     let mut parts = Vec::new();
     if let Some(text) = reasoning_content.or(reasoning).filter(|text| !text.is_empty()) {
-        parts.push(Part::Thought(Thought { text, signature: None, sealed: None, at: Place::ROOT }));
+        parts.push(Part::Thought(Thought::plain(text, Place::ROOT)));
     }
     match content {
         Some(Value::String(text)) if !text.is_empty() => parts.push(Part::text(text)),

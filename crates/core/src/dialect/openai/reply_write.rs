@@ -58,7 +58,7 @@ fn write_message(parts: Vec<Part>, choice: u32, identity: &Identity) -> Value {
                 out.extend(call.rest.fields);
                 calls.push(out.into());
             }
-            Part::Image { .. } | Part::ToolResult(_) | Part::Other(_) => {}
+            Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
     let empty = calls.is_empty() && refusal.is_none();
@@ -80,10 +80,10 @@ fn write_message(parts: Vec<Part>, choice: u32, identity: &Identity) -> Value {
 fn write_detail(thought: Thought, index: usize) -> Option<Value> {
     match thought {
         Thought { sealed: Some(data), .. } => {
-            Some(json!({"type": "reasoning.encrypted", "data": data, "index": index}))
+            Some(json!({"type": "reasoning.encrypted", "data": data.value, "index": index}))
         }
-        Thought { signature: Some(signature), text, .. } if !signature.is_empty() => {
-            Some(json!({"type": "reasoning.text", "text": text, "signature": signature, "index": index}))
+        Thought { signature: Some(signature), text, .. } if !signature.value.is_empty() => {
+            Some(json!({"type": "reasoning.text", "text": text, "signature": signature.value, "index": index}))
         }
         _ => None,
     }

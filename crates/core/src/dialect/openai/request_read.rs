@@ -25,11 +25,12 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
         tools: read_tools(&mut body)?,
         tool_choice: read_tool_choice(&mut body)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
-        format: body.take("response_format").map(read_format).transpose()?,
+        format: read_format(&mut body)?,
         thinking: read_thinking(&mut body)?,
         sampling,
         user: body.string("user")?,
         service_tier: body.string("service_tier")?,
+        verbosity: body.string("verbosity")?,
         options,
         rest: telling(body.rest()),
     })
@@ -57,7 +58,12 @@ fn read_foreign_options(body: &mut Fields, sampling: &mut Sampling) -> Result<Re
 pub(crate) fn read_stream(body: &mut Fields) -> Result<(bool, bool), Invalid> {
     let stream = body.boolean("stream")?.is_some_and(|given| given.value);
     let usage = match body.object("stream_options")? {
-        Some(mut options) => options.boolean("include_usage")?.is_some_and(|given| given.value),
+        Some(mut options) => {
+            let wanted = options.boolean("include_usage")?.is_some_and(|given| given.value);
+            options.forget(&["include_obfuscation"]);
+            body.absorb(options);
+            wanted
+        }
         None => false,
     };
     Ok((stream, usage))
@@ -102,6 +108,7 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
         thinking.budget = reasoning.integer("max_tokens")?;
         thinking.enabled = reasoning.boolean("enabled")?.or(thinking.enabled);
         thinking.display = reasoning.string("summary")?;
+        body.absorb(reasoning);
     }
     Ok(thinking)
 }
@@ -132,8 +139,8 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
         tool.forget(&["type"]);
         let mut read = read_function(&mut function)?;
         if let Tool::Function { rest, .. } = &mut read {
+            tool.absorb(function);
             *rest = tool.rest();
-            rest.fields.extend(function.rest().fields);
         }
         tools.push(read);
     }
@@ -179,23 +186,27 @@ fn read_tool_choice(body: &mut Fields) -> Result<Option<Given<ToolChoice>>, Inva
     Ok(Some(Given::new(choice, given.at)))
 }
 
-fn read_format(given: Given<Value>) -> Result<Given<Format>, Invalid> {
-    let at = given.at;
-    let mut fields = Fields::new(at, given.value)?;
+fn read_format(body: &mut Fields) -> Result<Option<Given<Format>>, Invalid> {
+    let Some(mut fields) = body.object("response_format")? else { return Ok(None) };
+    let at = fields.place();
     let format = match fields.peek("type") {
         Some("text") => Format::Text,
         Some("json_object") => Format::Json,
         Some("json_schema") => {
             let wanted = Invalid::new(at.field("json_schema"), "an object with a schema");
             let mut inner = fields.object("json_schema")?.ok_or_else(|| wanted.clone())?;
-            Format::Schema {
+            let format = Format::Schema {
                 name: inner.string("name")?,
                 description: inner.string("description")?,
                 schema: inner.take("schema").ok_or(wanted)?.value,
                 strict: inner.boolean("strict")?,
-            }
+            };
+            fields.absorb(inner);
+            format
         }
-        _ => Format::Other(Value::Object(fields.rest().fields)),
+        _ => return Ok(Some(Given::new(Format::Other(Value::Object(fields.rest().fields)), at))),
     };
-    Ok(Given::new(format, at))
+    fields.forget(&["type"]);
+    body.absorb(fields);
+    Ok(Some(Given::new(format, at)))
 }

@@ -17,7 +17,6 @@ const OWN: &[&str] = &[
     "prompt_cache_retention",
     "safety_identifier",
     "store",
-    "verbosity",
     "web_search_options",
 ];
 
@@ -64,6 +63,7 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
         sampling,
         user,
         service_tier,
+        verbosity,
         options,
         rest,
     } = request;
@@ -89,6 +89,10 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
             Flavour::OpenAi => drop(out.insert("service_tier".to_owned(), tier.value.into())),
             _ => losses.unless(Some(tier), &"auto".to_owned()),
         }
+    }
+    match verbosity {
+        Some(given) if flavour == Flavour::OpenAi => drop(out.insert("verbosity".to_owned(), given.value.into())),
+        other => losses.given(other),
     }
     options.lose(losses);
     match flavour {

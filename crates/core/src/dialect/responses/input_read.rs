@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::items::{SEALED, SIGNED};
-use crate::canonical::{
-    Fields, Given, Image, Invalid, Message, Part, Place, Rest, Role, Thought, ToolCall, ToolResult,
-};
+use crate::canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult};
 
 /// Reads `input`. What the model said, thought and called in a row becomes one message.
 pub(super) fn read_input(input: Given<Value>) -> Result<Vec<Message>, Invalid> {
@@ -20,7 +18,7 @@ pub(super) fn read_input(input: Given<Value>) -> Result<Vec<Message>, Invalid> {
         match messages.last_mut() {
             Some(last) if last.role == Role::Assistant && message.role == Role::Assistant => {
                 last.parts.extend(message.parts);
-                last.rest.fields.extend(message.rest.fields);
+                last.rest.join(message.rest);
             }
             _ => messages.push(message),
         }
@@ -51,7 +49,10 @@ fn read_item(mut item: Fields) -> Result<Message, Invalid> {
             let result = ToolResult { id, name: None, parts, is_error: None, rest: item.rest() };
             Ok(Message::new(Role::Tool, vec![Part::ToolResult(result)]))
         }
-        "reasoning" => Ok(Message::new(Role::Assistant, vec![Part::Thought(read_reasoning(item)?)])),
+        "reasoning" => {
+            let thought = read_reasoning(&mut item)?;
+            Ok(Message { rest: item.rest(), ..Message::new(Role::Assistant, vec![Part::Thought(thought)]) })
+        }
         _ => {
             let other = Part::Other(Given::new(Value::Object(item.rest().fields), at));
             Ok(Message::new(Role::Assistant, vec![other]))
@@ -78,56 +79,70 @@ fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, Invalid> {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(vec![Part::text(text)]),
         Value::Array(items) => {
-            items.into_iter().enumerate().map(|(i, item)| read_part(Fields::new(at.at(i), item)?)).collect()
+            let mut parts = Vec::with_capacity(items.len());
+            for (i, item) in items.into_iter().enumerate() {
+                let part = read_part(Fields::new(at.at(i), item)?, &mut parts)?;
+                parts.push(part);
+            }
+            Ok(parts)
         }
         _ => Err(Invalid::new(at, "a string or a list of parts")),
     }
 }
 
-fn read_part(mut part: Fields) -> Result<Part, Invalid> {
+fn read_part(mut part: Fields, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
     let at = part.place();
     match part.peek("type").unwrap_or_default() {
         "input_text" | "output_text" | "text" => {
             part.forget(&["type", "annotations", "logprobs"]);
             Ok(Part::Text { text: part.required("text")?, rest: part.rest() })
         }
-        "refusal" => Ok(Part::Refusal(Given::new(part.required("refusal")?, at))),
+        "refusal" => {
+            part.forget(&["type"]);
+            let text = part.required("refusal")?;
+            parts.extend(part.leftover());
+            Ok(Part::Refusal(Given::new(text, at)))
+        }
         "input_image" if part.peek("image_url").is_some() => {
             part.forget(&["type"]);
             let image = Given::new(Image::from_url(part.required("image_url")?), at);
             Ok(Part::Image { image, detail: part.string("detail")?, rest: part.rest() })
         }
-        // The same file in the words of chat completions, which other dialects know.
         "input_file" if part.peek("file_data").is_some() => {
             part.forget(&["type"]);
-            let file = serde_json::json!({"type": "file", "file": part.rest().fields});
-            Ok(Part::Other(Given::new(file, at)))
+            let url = part.string("file_data")?.ok_or_else(|| Invalid::new(at, "a file"))?;
+            let name = part.string("filename")?;
+            Ok(Part::File { url, name, rest: part.rest() })
         }
         _ => Ok(Part::Other(Given::new(Value::Object(part.rest().fields), at))),
     }
 }
 
 /// A thought: its words in `content` or `summary`, its seal in `encrypted_content`.
-fn read_reasoning(mut item: Fields) -> Result<Thought, Invalid> {
+fn read_reasoning(item: &mut Fields) -> Result<Thought, Invalid> {
     let at = item.place();
     let mut text = String::new();
     for name in ["summary", "content"] {
-        let pieces = item.list(name)?.map(|given| given.value).unwrap_or_default();
-        let words: Vec<_> = pieces.iter().filter_map(|piece| piece["text"].as_str()).collect();
+        let mut words = Vec::new();
+        for (i, piece) in item.list(name)?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+            let mut piece = Fields::new(at.item(name, i), piece)?;
+            words.extend(piece.string("text")?.map(|given| given.value));
+            piece.forget(&["type"]);
+            item.absorb(piece);
+        }
         if !words.is_empty() {
             text = words.join("\n\n");
         }
     }
-    let seal = item.string("encrypted_content")?.map(|given| given.value);
-    let (signature, sealed) = match seal {
-        Some(seal) => match (seal.strip_prefix(SIGNED), seal.strip_prefix(SEALED)) {
-            (Some(signature), _) => (Some(signature.to_owned()), None),
-            (_, Some(data)) => (None, Some(data.to_owned())),
-            // Another provider's seal: nobody here can use it, but it is no plain thought either.
-            (None, None) => (None, None),
-        },
-        None => (None, None),
-    };
-    let _: Rest = item.rest();
+    let (mut signature, mut sealed) = (None, None);
+    if let Some(Given { value, at }) = item.string("encrypted_content")? {
+        match (value.strip_prefix(SIGNED), value.strip_prefix(SEALED)) {
+            (Some(seal), _) => signature = Some(Given::new(seal.to_owned(), at)),
+            (_, Some(data)) => sealed = Some(Given::new(data.to_owned(), at)),
+            // Another provider's seal: nobody here can use it, so it is reported.
+            (None, None) => item.put_back("encrypted_content", value.into()),
+        }
+    }
+    item.forget(&["id"]);
     Ok(Thought { text, signature, sealed, at })
 }

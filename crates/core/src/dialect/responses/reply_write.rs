@@ -24,9 +24,9 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, envelope: &Envelope
             Part::Refusal(text) => said.push(refusal_part(&text.value)),
             Part::Thought(thought) => {
                 finish(&mut said, &mut output, identity);
-                let signature = thought.signature.filter(|seal| !seal.is_empty());
-                let seal = signature.map(|seal| format!("{SIGNED}{seal}"));
-                let seal = seal.or(thought.sealed.map(|data| format!("{SEALED}{data}")));
+                let signature = thought.signature.filter(|seal| !seal.value.is_empty());
+                let seal = signature.map(|seal| format!("{SIGNED}{}", seal.value));
+                let seal = seal.or(thought.sealed.map(|data| format!("{SEALED}{}", data.value)));
                 let id = item_id(identity, "rs_", output.len());
                 output.push(reasoning(&id, &thought.text, seal.as_deref()));
             }
@@ -38,7 +38,7 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, envelope: &Envelope
                 let item = item_id(identity, "fc_", output.len());
                 output.push(function_call(&item, "completed", [&id, &call.name], arguments));
             }
-            Part::Image { .. } | Part::ToolResult(_) | Part::Other(_) => {}
+            Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
     finish(&mut said, &mut output, identity);

@@ -51,12 +51,9 @@ pub(crate) fn read_request(body: Value) -> Result<(Request, Envelope), Invalid> 
         sampling,
         user: body.string("user")?,
         service_tier: body.string("service_tier")?,
+        verbosity,
         options: Rest::default(),
-        rest: {
-            let mut rest = telling(body.rest());
-            rest.fields.extend(verbosity.map(|given| ("verbosity".to_owned(), given.value.into())));
-            rest
-        },
+        rest: telling(body.rest()),
     };
     Ok((request, envelope))
 }
@@ -69,6 +66,7 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
         }
         let older = reasoning.string("generate_summary")?;
         thinking.display = reasoning.string("summary")?.or(older);
+        body.absorb(reasoning);
     }
     Ok(thinking)
 }
@@ -92,7 +90,9 @@ type TextConfig = (Option<Given<Format>>, Option<Given<String>>);
 fn read_text(body: &mut Fields) -> Result<TextConfig, Invalid> {
     let Some(mut text) = body.object("text")? else { return Ok((None, None)) };
     let verbosity = text.string("verbosity")?;
-    let Some(mut format) = text.object("format")? else { return Ok((None, verbosity)) };
+    let format = text.object("format")?;
+    body.absorb(text);
+    let Some(mut format) = format else { return Ok((None, verbosity)) };
     let at = format.place();
     let value = match format.peek("type") {
         Some("text") => Format::Text,
@@ -103,8 +103,10 @@ fn read_text(body: &mut Fields) -> Result<TextConfig, Invalid> {
             schema: format.take("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value,
             strict: format.boolean("strict")?,
         },
-        _ => Format::Other(Value::Object(format.rest().fields)),
+        _ => return Ok((Some(Given::new(Format::Other(Value::Object(format.rest().fields)), at)), verbosity)),
     };
+    format.forget(&["type"]);
+    body.absorb(format);
     Ok((Some(Given::new(value, at)), verbosity))
 }
 
