@@ -13,6 +13,7 @@
 mod chaos;
 mod cost;
 mod functions;
+mod hints;
 mod model;
 mod pool;
 mod residency;

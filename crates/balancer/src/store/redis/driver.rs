@@ -17,7 +17,8 @@ use super::config::RedisError;
 use super::event::StoreEvent;
 use super::library::Found;
 use super::names::Name;
-use super::shared::{Ended, Reach, Shared};
+use super::shared::{Ended, Queues, Reach, Shared};
+use super::{hints, tickets};
 
 /// Failed heartbeats in a row after which Redis counts as lost.
 const FAILURES: u32 = 2;
@@ -35,7 +36,7 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
     pub(super) ear: SubscriberClient,
-    pub(super) releases: mpsc::Receiver<Ended>,
+    pub(super) queues: Queues,
 }
 
 impl Driver {
@@ -50,7 +51,9 @@ impl Driver {
             () = shared.closing.notified() => Ok(()),
             Err(error) = heartbeats(&shared, &self.client) => Err(error),
             () = polls(&shared) => Ok(()),
-            () = releases(&shared, &mut self.releases) => Ok(()),
+            () = releases(&shared, &mut self.queues.releases) => Ok(()),
+            () = hints::run(&shared.hints, &self.client, &mut self.queues.hints) => Ok(()),
+            () = tickets::run(&self.client, &mut self.queues.blocks) => Ok(()),
             () = listen(&shared, &self.ear, heard) => Ok(()),
             () = deadlines(&shared) => Ok(()),
             given_up = &mut commands.0 => Err(gave_up(given_up)),
@@ -66,7 +69,7 @@ impl Driver {
 
     async fn farewell(&mut self) {
         let mut last = Vec::new();
-        while let Ok(ended) = self.releases.try_recv() {
+        while let Ok(ended) = self.queues.releases.try_recv() {
             last.push((ended.id, ended.fence));
         }
         for batch in last.chunks(RELEASE_BATCH) {
@@ -237,18 +240,28 @@ async fn listen(
                 Err(RecvError::Closed) => return,
             },
             _ = connected.recv() => {
-                subscribed = ear.ssubscribe(shared.library.channel()).await.is_ok();
+                subscribed = subscribe(shared, ear).await.is_ok();
                 // What was said in between was said to nobody.
                 shared.poll_now.notify_one();
             }
             () = sleep(RETRY_MAX), if !subscribed => {
-                subscribed = ear.is_connected() && ear.ssubscribe(shared.library.channel()).await.is_ok();
+                subscribed = ear.is_connected() && subscribe(shared, ear).await.is_ok();
             }
         }
     }
 }
 
+/// The two channels are in two slots of a cluster.
+async fn subscribe(shared: &Shared, ear: &SubscriberClient) -> Result<(), Error> {
+    ear.ssubscribe(shared.library.channel()).await?;
+    ear.ssubscribe(shared.hints.channel()).await
+}
+
 fn hear(shared: &Shared, message: &Message) {
+    if *message.channel == *shared.hints.channel() {
+        message.value.as_str().iter().for_each(|text| shared.hints.hear(text));
+        return;
+    }
     let understood = message.value.as_str().and_then(|text| {
         let mut words = text.split(' ');
         let mut hex = || words.next().and_then(|word| u128::from_str_radix(word, 16).ok());

@@ -27,21 +27,24 @@ mod connect;
 mod driver;
 mod event;
 mod fallback;
+mod hints;
 mod ledger;
 mod library;
 mod names;
 mod request;
 mod shared;
+mod tickets;
 
 pub use config::{Address, Observer, OnStoreDown, RedisConfig, RedisError, Tls};
 pub use event::StoreEvent;
+pub use hints::{Hint, HintListener};
+pub use tickets::Tickets;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use crate::store::{BoxFuture, Grant, LeaseStore, StoreError, StoreListener, Want};
 use driver::Driver;
-use fallback::Fallback;
 use library::Library;
 use shared::Shared;
 
@@ -65,10 +68,9 @@ impl RedisStore {
         config.check()?;
         let (client, ear) = connect::clients(&config)?;
         let library = Library::new(client.clone(), &config);
-        let fallback = Fallback::new(&config);
-        let (shared, releases) = Shared::new(config, library, fallback);
+        let (shared, queues) = Shared::new(config, library);
         let shared = Arc::new(shared);
-        let driver = Driver { shared: Arc::clone(&shared), client, ear, releases };
+        let driver = Driver { shared: Arc::clone(&shared), client, ear, queues };
         Ok((Self { shared }, driver.run()))
     }
 
@@ -76,6 +78,23 @@ impl RedisStore {
     /// Close when the requests are through.
     pub fn close(&self) {
         self.shared.close();
+    }
+
+    /// Tells the other processes something about an endpoint. Never waits; may be lost.
+    pub fn tell(&self, name: &str, hint: Hint) {
+        self.shared.hints.tell(name, hint);
+    }
+
+    /// Has `listener` told what other processes say about endpoints of these names: by a message, or within a second
+    /// where the message was lost or came before.
+    pub fn hear(&self, names: impl IntoIterator<Item = Arc<str>>, listener: Arc<dyn HintListener>) {
+        self.shared.hints.listen(names, listener);
+    }
+
+    /// A sequence of numbers that all processes draw from, by its name.
+    #[must_use]
+    pub fn tickets(&self, name: &str) -> Tickets {
+        self.shared.fetcher.tickets(name)
     }
 
     /// How many wait and how many leases are held, in this process.

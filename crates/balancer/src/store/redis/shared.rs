@@ -10,8 +10,11 @@ use tokio::time::Instant;
 use super::config::RedisConfig;
 use super::event::StoreEvent;
 use super::fallback::Fallback;
+use super::hints::{Hint, Hints};
 use super::ledger::Ledger;
 use super::library::{Head, Library};
+use super::names::Name;
+use super::tickets::{Fetcher, Sequence};
 use crate::store::StoreListener;
 
 /// Releases that may wait to be sent. One that finds no room is found again by a heartbeat.
@@ -44,6 +47,8 @@ pub(super) struct Shared {
     pub(super) poll_now: Notify,
     pub(super) closing: Notify,
     pub(super) fallback: Fallback,
+    pub(super) hints: Hints,
+    pub(super) fetcher: Fetcher,
     ledger: Mutex<Ledger>,
     ended: mpsc::Sender<Ended>,
     world: Mutex<World>,
@@ -56,22 +61,33 @@ struct World {
     roster: Vec<String>,
 }
 
+/// What waits to be sent, for the driver.
+pub(super) struct Queues {
+    pub(super) releases: mpsc::Receiver<Ended>,
+    pub(super) hints: mpsc::Receiver<(Name, Hint)>,
+    pub(super) blocks: mpsc::Receiver<Arc<Sequence>>,
+}
+
 impl Shared {
-    pub(super) fn new(config: RedisConfig, library: Library, fallback: Fallback) -> (Self, mpsc::Receiver<Ended>) {
+    pub(super) fn new(config: RedisConfig, library: Library) -> (Self, Queues) {
         let (ended, releases) = mpsc::channel(RELEASES);
+        let (hints, hints_waiting) = Hints::new(&config.prefix, &library.replica);
+        let (fetcher, blocks) = Fetcher::new(&config.prefix);
         let shared = Self {
             ledger: Mutex::new(Ledger::new(config.validity())),
+            fallback: Fallback::new(&config),
             config,
             library,
             reach: watch::Sender::new(Reach::Starting),
             beat_now: Notify::new(),
             poll_now: Notify::new(),
             closing: Notify::new(),
-            fallback,
+            hints,
+            fetcher,
             ended,
             world: Mutex::default(),
         };
-        (shared, releases)
+        (shared, Queues { releases, hints: hints_waiting, blocks })
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {

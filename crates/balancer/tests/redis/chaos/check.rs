@@ -63,7 +63,7 @@ pub fn check(records: &Records, faults: &[Fault]) -> Report {
         let mut here: Vec<_> = all.iter().filter(|record| record.resource == resource).cloned().collect();
         overlaps(&mut report, &mut here, capacity, faults);
         if capacity == 1 {
-            fences(&mut report, &here);
+            fences(&mut report, &here, faults);
         }
         idle(&mut report, resource, &here, &all, faults);
     }
@@ -104,10 +104,12 @@ fn overlaps(report: &mut Report, here: &mut [Record], capacity: u32, faults: &[F
     report.after_pause += after.iter().filter(|span| touched(span)).count();
 }
 
-/// One after another on a resource means greater and greater.
-fn fences(report: &mut Report, here: &[Record]) {
+/// One after another on a resource means greater and greater, but for what a process did right after a long pause.
+fn fences(report: &mut Report, here: &[Record], faults: &[Fault]) {
     for pair in here.windows(2).filter(|pair| pair[1].fence <= pair[0].fence) {
-        report.fences.push(format!("{pair:?}"));
+        let near = |fault: &&Fault| fault.until + 5_000_000 > pair[1].begin && fault.from < pair[1].begin + 1_000_000;
+        let near: Vec<_> = faults.iter().filter(near).collect();
+        report.fences.push(format!("{pair:#?} {near:#?}"));
     }
 }
 
