@@ -10,8 +10,10 @@
     reason = "a test crate: nobody sees it, a panic is its answer, and it works with processes in real time"
 )]
 
+mod both;
 mod chaos;
 mod cost;
+mod fallback;
 mod functions;
 mod hints;
 mod model;
