@@ -75,6 +75,8 @@ async fn a_stream_that_breaks_off_says_so_and_is_cut() {
         assert!(!reply.text().contains("127.0.0.1"));
     }
     until("all leases are settled", async || router.in_flight() == 0).await;
+    until("all records are in", async || router.finished().len() == TYPES.len()).await;
+    assert!(router.finished().iter().all(|facts| facts.outcome.name() == "truncated"));
 }
 
 #[tokio::test]

@@ -37,7 +37,12 @@ impl Surface {
             Self::OpenAi | Self::LmStudio => format!("data: {}\n\n", self.error_value(error)),
             Self::Anthropic => format!("event: error\ndata: {}\n\n", self.error_value(error)),
             Self::Responses => format!("event: error\ndata: {}\n\n", responses_event(error, 0)),
-            Self::Ollama | Self::Builtin => format!("{}\n", self.error_value(error)),
+            Self::Ollama => format!("{}\n", self.error_value(error)),
+            // Both ways to say it: that of these routes, and the one that readers of OpenAI's chunks look for.
+            Self::Builtin => {
+                let both = json!({"status": false, "body": error.message, "error": openai_error(error)});
+                format!("data: {both}\n\n")
+            }
         }
         .into_bytes()
     }

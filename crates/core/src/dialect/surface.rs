@@ -14,7 +14,7 @@ pub enum Surface {
     Anthropic,
     /// LM Studio's `api/v0`: OpenAI's shapes with statistics added.
     LmStudio,
-    /// llm-router's own endpoints: `{"status": …, "body": …}` errors.
+    /// llm-router's own endpoints: `{"status": …, "body": …}` errors, streams in OpenAI's chunks.
     Builtin,
 }
 
@@ -49,8 +49,8 @@ impl Surface {
     #[must_use]
     pub fn framing(self) -> Framing {
         match self {
-            Self::Ollama | Self::Builtin => Framing::Ndjson,
-            Self::OpenAi | Self::Responses | Self::Anthropic | Self::LmStudio => Framing::Sse,
+            Self::Ollama => Framing::Ndjson,
+            Self::OpenAi | Self::Responses | Self::Anthropic | Self::LmStudio | Self::Builtin => Framing::Sse,
         }
     }
 }

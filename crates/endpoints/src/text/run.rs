@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -29,11 +29,11 @@ use crate::{
     endpoint::Endpoint,
     error::Error,
     headers,
-    judge::Answer,
     lists::json as answer_json,
     record::{Outcome, Record},
     relay::{Relay, Terms},
     route::Route,
+    state::Lease,
     upstream::BoxFuture,
 };
 
@@ -164,8 +164,8 @@ async fn stream(
     let chunks = Chunks { id, created, model: asker.pool.model.name.to_string(), started };
     let head = &answer.head;
     let body = if head.status.is_success() && headers::is_stream(&head.headers) {
-        let provider = Body::stream(relay(call, answer));
-        Body::stream(Retold::new(provider, WordReader::new(operation), chunks))
+        let (first, rest) = Retold::new(&answer.first, answer.rest, WordReader::new(operation), chunks);
+        Body::stream(relay(call, first, Body::stream(rest), answer.lease, answer.idle))
     } else {
         Body::from(chunks.all(&whole(&mut answer, operation).await?))
     };
@@ -177,14 +177,13 @@ async fn stream(
     Ok(response)
 }
 
-fn relay(call: &mut Call, answer: Answer) -> Relay {
+fn relay(call: &mut Call, first: Bytes, rest: Body, lease: Option<Lease>, idle: Duration) -> Relay {
     call.note(|record| {
         record.status = StatusCode::OK.as_u16();
         record.outcome = Outcome::Cancelled;
     });
-    // No error event from the relay: what breaks off is told in the shape of this stream.
-    let terms = Terms { events: None, idle: answer.idle, deadline: call.deadline, life: call.life.clone() };
-    Relay::new(answer.rest, answer.first, None, answer.lease, call.record.take(), terms)
+    let terms = Terms { events: Some(Surface::Builtin), idle, deadline: call.deadline, life: call.life.clone() };
+    Relay::new(rest, first, None, lease, call.record.take(), terms)
 }
 
 fn noted(record: &mut Option<Box<Record>>, told: &Note<'_>) {
