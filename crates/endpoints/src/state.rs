@@ -23,6 +23,7 @@ use crate::{
     endpoint::{self, Endpoint},
     error::Error,
     route::{DuplicateRoute, Match, Table},
+    shared_leases::SharedLeases,
     target::Target,
 };
 
@@ -56,7 +57,13 @@ impl Drop for InLine<'_> {
 
 impl Pool {
     /// A pool over the model's providers; `old` is the model's pool of the snapshot before.
-    fn new(model: &Arc<Model>, settings: &Settings, fleet: &Fleet, old: Option<&Self>) -> Result<Self, StateError> {
+    fn new(
+        model: &Arc<Model>,
+        settings: &Settings,
+        fleet: &Fleet,
+        leases: Option<&SharedLeases>,
+        old: Option<&Self>,
+    ) -> Result<Self, StateError> {
         let members: Vec<_> = model.providers.iter().map(|provider| endpoint_of(model, provider, settings)).collect();
         let strategy = model.options.strategy.as_deref().unwrap_or(&settings.models.strategy);
         let fault = |source: Box<dyn std::error::Error + Send + Sync>| {
@@ -70,14 +77,18 @@ impl Pool {
                 check_endpoints(&members).map_err(|e| fault(e.into()))?;
                 Arc::clone(&old.balancer)
             }
-            None => Balancer::builder()
-                .strategy(AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?)
-                .endpoints(members.iter().cloned())
-                .fleet(fleet)
-                .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout })
-                .build()
-                .map_err(|e| fault(e.into()))?
-                .into(),
+            None => {
+                let strategy = AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?;
+                let mut builder = Balancer::builder()
+                    .strategy(strategy)
+                    .endpoints(members.iter().cloned())
+                    .fleet(fleet)
+                    .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout });
+                if let Some(leases) = leases {
+                    builder = builder.store(leases.store());
+                }
+                Arc::new(builder.build().map_err(|e| fault(e.into()))?)
+            }
         };
         let explain = settings.metrics.requests_kept > 0;
         let queued = old.map(|old| Arc::clone(&old.queued)).unwrap_or_default();
@@ -99,6 +110,12 @@ impl Pool {
     #[must_use]
     pub fn queued(&self) -> u32 {
         self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Its providers, made ready for sending.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Member<Target>>] {
+        &self.members
     }
 }
 
@@ -125,6 +142,8 @@ pub struct State {
     pub loaded_at: u64,
     /// Names what it was made from: routers with the same configuration have the same version.
     pub version: String,
+    /// Leases shared with other routers, if they are.
+    pub leases: Option<Arc<SharedLeases>>,
     fleet: Fleet,
     pools: HashMap<Arc<str>, Pool>,
     endpoints: Vec<&'static dyn Endpoint>,
@@ -153,16 +172,17 @@ impl State {
     /// # Errors
     /// [`StateError`] when routes collide or a balancer refuses its configuration.
     pub fn new(settings: Arc<Settings>, catalogue: Catalogue, prompts: Prompts) -> Result<Self, StateError> {
-        Self::after(None, settings, catalogue, prompts)
+        Self::after(None, None, settings, catalogue, prompts)
     }
 
     /// Builds the snapshot that follows another. It has that one's balancers where model and strategy are the same,
-    /// still with the endpoints of before: [`State::take_over`] gives them theirs.
+    /// still with the endpoints of before: [`State::take_over`] gives them theirs. `leases` are for the other balancers.
     ///
     /// # Errors
     /// [`StateError`]; then nothing has changed.
     pub fn after(
         previous: Option<&Self>,
+        leases: Option<Arc<SharedLeases>>,
         settings: Arc<Settings>,
         catalogue: Catalogue,
         prompts: Prompts,
@@ -178,11 +198,11 @@ impl State {
         let mut pools = HashMap::new();
         for model in catalogue.models() {
             let old = previous.and_then(|previous| previous.pools.get(&model.name));
-            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet, old)?);
+            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet, leases.as_deref(), old)?);
         }
         let loaded_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let version = String::new();
-        Ok(Self { settings, catalogue, prompts, loaded_at, version, fleet, pools, endpoints, routes })
+        Ok(Self { settings, catalogue, prompts, loaded_at, version, leases, fleet, pools, endpoints, routes })
     }
 
     /// Gives the balancers handed on from the snapshot before the endpoints of this one. What they have learned of an

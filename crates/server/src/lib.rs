@@ -9,6 +9,8 @@ mod handover;
 mod listener;
 pub mod load;
 mod metrics;
+mod probe;
+mod redis;
 mod reload;
 mod request_id;
 pub mod ring;

@@ -13,6 +13,8 @@ use llm_router_core::{
 };
 use llm_router_endpoints::{State, strategies};
 
+use crate::redis;
+
 /// The text of a models file, and where it came from.
 #[derive(Debug, Clone)]
 pub struct Models {
@@ -114,7 +116,18 @@ pub fn state_after(
     let prompts = findings.take(Prompts::load(&settings.models.prompts_dir, &settings.models.language));
     let (Some(catalogue), Some(prompts)) = (catalogue, prompts) else { return Err(findings.into()) };
     let version = version(&settings, models, &prompts);
-    match State::after(previous, Arc::new(settings), catalogue, prompts) {
+    let leases = match previous {
+        Some(previous) => Ok(previous.leases.clone()),
+        None => redis::leases(&settings.redis),
+    };
+    let leases = match leases {
+        Ok(leases) => leases,
+        Err(error) => {
+            findings.problem(Problem::new("redis_host", error.to_string()));
+            return Err(findings.into());
+        }
+    };
+    match State::after(previous, leases, Arc::new(settings), catalogue, prompts) {
         Ok(mut state) => {
             state.version = version;
             findings.finish(state)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use llm_router_core::settings::Settings;
-use llm_router_endpoints::{Observer, Phase, State};
+use llm_router_endpoints::{BoxFuture, Observer, Phase, State};
 use rustls::ClientConfig;
 use tokio::{
     runtime::Builder,
@@ -21,9 +21,10 @@ use crate::{
     admin,
     handover::{self, Handover, Inherited, Program},
     listener::{self, ListenError},
+    probe,
     reload::{Origin, Reloader},
     tasks,
-    upstream::{self, TrustError},
+    upstream::{self, Connections, TrustError},
     watch,
     worker::{Shared, Worker},
 };
@@ -86,7 +87,7 @@ impl Running {
             sockets: Mutex::default(),
         };
         let copies = admin.as_ref().map(TcpListener::try_clone).transpose();
-        let started = running.workers(&listener, &trust).and_then(|()| running.keeper(admin));
+        let started = running.workers(&listener, &trust).and_then(|()| running.keeper(admin, trust));
         match started.and(copies) {
             Ok(operators) => {
                 running.sockets = Mutex::new(Some((listener, operators)));
@@ -110,10 +111,12 @@ impl Running {
     }
 
     /// One thread beside the workers, so that operators are answered and files watched however busy those are.
-    fn keeper(&mut self, admin: Option<TcpListener>) -> io::Result<()> {
+    fn keeper(&mut self, admin: Option<TcpListener>, trust: Arc<ClientConfig>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let life = shared.life.clone();
         let mut handed_over = shared.handed_over.subscribe();
+        let upstream = Arc::new(Connections::new(&shared.state().settings, trust));
+        let leases = shared.state().leases.as_ref().and_then(|leases| leases.take_work());
         let work = async move {
             let pages = async {
                 match admin {
@@ -121,15 +124,23 @@ impl Running {
                     None => std::future::pending().await,
                 }
             };
+            let duties = async {
+                tokio::select! {
+                    ended = pages => ended,
+                    () = watch::files(Arc::clone(&shared)) => Ok(()),
+                    // The sender lives as long as the router.
+                    _ = handed_over.wait_for(|handed_over| *handed_over) => Ok(()),
+                    () = life.reached(Phase::Over) => Ok(()),
+                }?;
+                life.reached(Phase::Over).await;
+                Ok(())
+            };
             tokio::select! {
-                ended = pages => ended,
-                () = watch::files(Arc::clone(&shared)) => Ok(()),
-                // The sender lives as long as the router.
-                _ = handed_over.wait_for(|handed_over| *handed_over) => Ok(()),
-                () = life.reached(Phase::Over) => Ok(()),
-            }?;
-            life.reached(Phase::Over).await;
-            Ok(())
+                ended = duties => ended,
+                // These go on while requests under way end.
+                () = probe::providers(Arc::clone(&shared), upstream) => Ok(()),
+                () = shared_leases(leases) => Ok(()),
+            }
         };
         self.threads.push(spawn("keeper".to_owned(), work)?);
         Ok(())
@@ -233,6 +244,14 @@ impl Running {
             }
         }
     }
+}
+
+/// The work of the shared leases, if there are any. When it ends the rest goes on.
+async fn shared_leases(work: Option<BoxFuture<'static, ()>>) {
+    if let Some(work) = work {
+        work.await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// The operators' socket. That it cannot be had is no reason not to serve clients.

@@ -7,3 +7,11 @@
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }
+
+/// Runs some work at the same time and waits for all of it.
+pub(crate) async fn together<W>(works: impl IntoIterator<Item = W>)
+where
+    W: Future<Output = ()> + Send + 'static,
+{
+    works.into_iter().collect::<tokio::task::JoinSet<()>>().join_all().await;
+}

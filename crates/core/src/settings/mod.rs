@@ -33,7 +33,7 @@ pub use self::{
     log::{Log, LogFormat, LogLevel, Metrics},
     models::Models,
     queue::Queue,
-    redis::Redis,
+    redis::{OnRedisDown, Redis},
     server::{Server, ServerType},
     upstream::{Timeouts, Upstream},
 };

@@ -63,7 +63,7 @@ fn the_defaults_are_those_of_the_python_version() {
     assert_eq!(settings.models.config, PathBuf::from("resources/configs/models-config.json"));
     assert_eq!((settings.models.strategy.as_str(), settings.models.language.as_str()), ("balanced", "pl"));
     assert_eq!((settings.log.level, settings.log.file), (LogLevel::Info, Some("llm-router.log".into())));
-    assert_eq!((settings.redis.host, settings.redis.port, settings.metrics.enabled), (None, 6379, false));
+    assert_eq!((settings.redis.hosts.len(), settings.redis.port, settings.metrics.enabled), (0, 6379, false));
 }
 
 #[test]

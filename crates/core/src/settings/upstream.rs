@@ -28,6 +28,10 @@ pub struct Upstream {
     pub pool_size: NonZeroUsize,
     /// `pool_idle_timeout`: how long an idle connection to a provider is kept.
     pub pool_idle_timeout: Duration,
+    /// `probe_interval`: how often providers are asked whether they are up; `None` never asks.
+    pub probe_interval: Option<Duration>,
+    /// `probe_timeout`: how long such a question may take.
+    pub probe_timeout: Duration,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -47,6 +51,9 @@ impl Upstream {
             ca_file: r.optional("ca_file", "").map(PathBuf::from),
             pool_size: r.count("pool_size", 256, 100_000),
             pool_idle_timeout: r.time("pool_idle_timeout", Duration::from_secs(60), SOON..=DAY),
+            probe_interval: Some(r.time("probe_interval", Duration::from_secs(10), Duration::ZERO..=DAY))
+                .filter(|interval| !interval.is_zero()),
+            probe_timeout: r.time("probe_timeout", Duration::from_secs(2), SOON..=DAY),
         }
     }
 }
