@@ -17,7 +17,7 @@ use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared, Sieve};
 use crate::strategy::{AnyStrategy, Choice, Strategy};
-use crate::view::{Member, View};
+use crate::view::{Frame, Member, View};
 
 /// Picks one of several targets of type `T`, holds it, and learns from how it went.
 ///
@@ -75,7 +75,8 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     pub fn choose(&self, demand: &Demand<'_>) -> Choice {
         let (snapshot, now) = (self.snapshot.load(), self.shared.clock.now());
         let sieve = snapshot.pool.sift(demand, now);
-        self.strategy.choose(&self.view(&snapshot, &sieve, now, Duration::ZERO, 0), demand)
+        let frame = self.frame(&snapshot.pool, &sieve, now, Duration::ZERO, 0);
+        self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
     }
 
     /// The present moment of the clock, for deadlines.
@@ -185,9 +186,8 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             if sieve.eligible.is_empty() {
                 return refuse(pool, &sieve, now);
             }
-            let view = self.view(&snapshot, &sieve, now, waited, ahead);
-            let choice = self.strategy.choose(&view, demand);
-            match choice {
+            let frame = self.frame(pool, &sieve, now, waited, ahead);
+            match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
                 Choice::Use(index) if sieve.eligible.contains(index) => {
                     if let Some(lease) = self.reserve(&snapshot, &sieve, index, demand, now, false) {
                         return Picked::Lease(lease);
@@ -267,8 +267,6 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             state.presence.follow(now, (state.resource.used() - 1) as f32, crate::view::PRESENCE_HALF_LIFE);
         }
         state.in_flight.fetch_add(1, Ordering::Relaxed);
-        state.unanswered.fetch_add(1, Ordering::Relaxed);
-        state.tally.picked.fetch_add(1, Ordering::Relaxed);
         if let Some(observer) = &self.shared.observer {
             observer.picked(&state.id);
         }
@@ -295,22 +293,22 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         demand: &Demand<'_>,
         now: Tick,
     ) -> Explanation {
-        let view = self.view(snapshot, sieve, now, Duration::ZERO, 0);
+        let frame = self.frame(&snapshot.pool, sieve, now, Duration::ZERO, 0);
+        let view = View { frame: &frame, plan: &snapshot.plan };
         let score = |index| self.strategy.score(&view, index, demand);
         snapshot.pool.explain(sieve, chosen, demand, now, score)
     }
 
-    pub(crate) fn view<'a>(
+    pub(crate) fn frame<'a>(
         &'a self,
-        snapshot: &'a Snapshot<T, S, C>,
+        pool: &'a Pool<T, C>,
         sieve: &Sieve,
         now: Tick,
         waited: Duration,
         ahead: u32,
-    ) -> View<'a, S::Plan> {
-        View {
-            slots: &snapshot.pool.slots,
-            plan: &snapshot.plan,
+    ) -> Frame<'a> {
+        Frame {
+            slots: &pool.slots,
             eligible: sieve.eligible,
             full: sieve.full,
             now,

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Four buckets per doubling, from a millisecond to about 18 hours.
 const BUCKETS: usize = 104;
 
-/// So many samples are kept in mind; then all counts are halved.
-const KEPT: u32 = 4_096;
+/// When a bucket holds so many samples, all counts are halved.
+const FULL: u32 = 1_024;
 
 /// No quantile is told from fewer samples.
 const FEWEST: u32 = 100;
@@ -16,28 +16,25 @@ const FEWEST: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Spread {
     buckets: [AtomicU32; BUCKETS],
-    count: AtomicU32,
 }
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { buckets: std::array::from_fn(|_| AtomicU32::new(0)), count: AtomicU32::new(0) }
+        Self { buckets: std::array::from_fn(|_| AtomicU32::new(0)) }
     }
 }
 
 impl Spread {
     pub(crate) fn record(&self, span: Duration) {
-        self.buckets[bucket(span)].fetch_add(1, Ordering::Relaxed);
-        if self.count.fetch_add(1, Ordering::Relaxed) == KEPT {
+        if self.buckets[bucket(span)].fetch_add(1, Ordering::Relaxed) == FULL {
             // Concurrent samples may be lost or halved: it is a statistic.
             for bucket in &self.buckets {
                 bucket.store(bucket.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
             }
-            self.count.store(KEPT / 2, Ordering::Relaxed);
         }
     }
 
-    /// The time within which `share` of the first tokens came, rounded up by at most a fifth.
+    /// The time within which `share` of the first tokens came, rounded up by at most a quarter.
     pub(crate) fn quantile(&self, share: f32) -> Option<Duration> {
         let counts = self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed));
         let sum: u32 = counts.iter().sum();
@@ -49,13 +46,24 @@ impl Spread {
             left -= i64::from(*count);
             left < 0
         });
-        at.map(|at| Duration::from_secs_f64(1e-3 * 2.0_f64.powf((at + 1) as f64 / 4.0)))
+        at.map(upper)
     }
 }
 
+/// Four buckets of equal width between one power of two (of 2^20 ns, about a millisecond) and the next.
 fn bucket(span: Duration) -> usize {
-    let quarters = (span.as_secs_f64() * 1e3).max(1.0).log2() * 4.0;
-    (quarters as usize).min(BUCKETS - 1)
+    let units = (span.as_nanos() >> 18) as u64;
+    if units < 4 {
+        return 0;
+    }
+    let doubling = 61 - units.leading_zeros() as usize;
+    (doubling * 4 + (units >> doubling) as usize - 4).min(BUCKETS - 1)
+}
+
+/// Where a bucket ends.
+fn upper(bucket: usize) -> Duration {
+    let (doubling, quarter) = (bucket / 4, bucket % 4);
+    Duration::from_nanos(((quarter as u64 + 5) << doubling) << 18)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -70,7 +78,7 @@ mod tests {
             spread.record(Duration::from_millis(n));
         }
         let p95 = spread.quantile(0.95).unwrap().as_secs_f64();
-        assert!((0.95..1.2).contains(&p95), "{p95}");
+        assert!((0.95..1.19).contains(&p95), "{p95}");
     }
 
     #[test]

@@ -171,7 +171,6 @@ impl<T, C: Clock> Lease<T, C> {
         let probe = std::mem::take(&mut self.probe);
         let (shared, slot) = (&self.pool.shared, self.slot());
         let state = &slot.state;
-        state.unanswered.fetch_sub(1, Ordering::Relaxed);
         state.latency.record(now, seconds, LATENCY_HALF_LIFE);
         state.taught.store(now.as_nanos(), Ordering::Relaxed);
         if self.size > 0 {
@@ -263,9 +262,6 @@ impl<T, C: Clock> Lease<T, C> {
     fn give_back(&mut self, now: Tick) {
         let slot = self.slot();
         let resource: &Arc<Resource> = &slot.state.resource;
-        if self.answered.is_none() {
-            slot.state.unanswered.fetch_sub(1, Ordering::Relaxed);
-        }
         slot.state.in_flight.fetch_sub(1, Ordering::Relaxed);
         if self.pool.shared.peers.load(Ordering::Relaxed) > 1 {
             slot.state.presence.follow(now, resource.used() as f32, crate::view::PRESENCE_HALF_LIFE);

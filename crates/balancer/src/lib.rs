@@ -63,7 +63,7 @@ pub use failure::Failure;
 pub use fleet::Fleet;
 pub use health::{HealthSettings, Reason};
 pub use lease::Lease;
-pub use mask::Mask;
+pub use mask::{Indices, Mask};
 pub use observe::{EndpointStatus, Observer, Outcome, Standing};
 pub use pool::QueueSettings;
 pub use signal::Signal;

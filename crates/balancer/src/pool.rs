@@ -179,7 +179,7 @@ impl<T, C: Clock> Pool<T, C> {
             return;
         }
         match state.breaker.admission(now) {
-            Admission::Free if state.resource.used() < slot.cap => sieve.eligible.insert(index),
+            Admission::Free if slot.resource.used() < slot.cap => sieve.eligible.insert(index),
             Admission::Free => sieve.full.insert(index),
             Admission::Probe => sieve.due.insert(index),
             Admission::Probing => {
@@ -189,7 +189,7 @@ impl<T, C: Clock> Pool<T, C> {
             Admission::Paused { until, reason } => {
                 sieve.paused.insert(index);
                 sieve.earliest = sieve.earliest.min(until);
-                if reason.gives_way() && state.resource.used() < slot.cap {
+                if reason.gives_way() && slot.resource.used() < slot.cap {
                     sieve.soft.insert(index);
                 }
             }
@@ -241,6 +241,7 @@ fn slot<T, C: Clock>(shared: &Shared<C>, endpoint: &Endpoint<T>, old: &[Slot], n
     let limit = limit.map(std::num::NonZeroU32::get).or(shared.needs.permits.then_some(1));
     let slots = config.slots.or(config.max_concurrency).map_or(0, std::num::NonZeroU32::get);
     Slot {
+        resource: Arc::clone(&state.resource),
         state,
         weight: config.weight as f32,
         cap: limit.unwrap_or(u32::MAX),

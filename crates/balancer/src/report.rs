@@ -47,19 +47,22 @@ impl<T, C: Clock> Pool<T, C> {
 
     fn status_of(&self, slot: &Slot, now: Tick) -> EndpointStatus {
         let state = &slot.state;
+        let in_flight = state.in_flight.load(Ordering::Relaxed);
+        let [succeeded, failed, cancelled] = [&state.tally.succeeded, &state.tally.failed, &state.tally.cancelled]
+            .map(|count| count.load(Ordering::Relaxed));
         EndpointStatus {
             id: Arc::clone(&state.id),
             resource: Arc::clone(&state.resource.name),
             standing: self.standing(slot, now),
             tier: slot.tier,
-            in_flight: state.in_flight.load(Ordering::Relaxed),
+            in_flight,
             resource_in_flight: state.resource.used(),
             limit: Some(slot.cap).filter(|cap| *cap != u32::MAX),
             latency: Duration::from_secs_f32(state.latency.read(now, LATENCY_SEED, LATENCY_HALF_LIFE)),
-            picked: state.tally.picked.load(Ordering::Relaxed),
-            succeeded: state.tally.succeeded.load(Ordering::Relaxed),
-            failed: state.tally.failed.load(Ordering::Relaxed),
-            cancelled: state.tally.cancelled.load(Ordering::Relaxed),
+            picked: succeeded + failed + cancelled + u64::from(in_flight),
+            succeeded,
+            failed,
+            cancelled,
         }
     }
 

@@ -18,8 +18,6 @@ pub(crate) struct State {
     pub(crate) drained: AtomicBool,
     /// Leases of this endpoint that live.
     pub(crate) in_flight: AtomicU32,
-    /// Leases whose first token has not come.
-    pub(crate) unanswered: AtomicU32,
     /// When the slow start began (nanoseconds); zero: none.
     pub(crate) ramp: AtomicU64,
     /// Seconds to the first token, peak-sensitive; failures count as slow answers.
@@ -43,7 +41,6 @@ pub(crate) struct State {
 /// Counters that only grow.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) picked: AtomicU64,
     pub(crate) succeeded: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) cancelled: AtomicU64,
@@ -55,7 +52,6 @@ impl State {
             breaker: Breaker::new(settings),
             drained: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
-            unanswered: AtomicU32::new(0),
             ramp: AtomicU64::new(0),
             latency: Peak::default(),
             pace: Mean::default(),

@@ -15,6 +15,7 @@ use crate::lease::{Extra, Lease, Stored};
 use crate::pool::Sieve;
 use crate::store::{Candidate, LeaseStore, Mode, StoreListener, Want};
 use crate::strategy::Strategy;
+use crate::view::View;
 
 impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Asks the store: it knows what other processes hold, so it chooses among what is healthy here.
@@ -54,7 +55,8 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     fn ranked(&self, snapshot: &Snapshot<T, S, C>, demand: &Demand<'_>) -> Result<(Sieve, Vec<usize>), PickError> {
         let now = self.shared.clock.now();
         let sieve = snapshot.pool.sift(demand, now);
-        let view = self.view(snapshot, &sieve, now, Duration::ZERO, 0);
+        let frame = self.frame(&snapshot.pool, &sieve, now, Duration::ZERO, 0);
+        let view = View { frame: &frame, plan: &snapshot.plan };
         let score = |index: &usize| self.strategy.score(&view, *index, demand).unwrap_or(0.0);
         let mut order: Vec<usize> = sieve.eligible.iter().chain(sieve.full.iter()).collect();
         order.sort_by(|a, b| score(a).total_cmp(&score(b)).then(a.cmp(b)));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Tick;
+use crate::fleet::Resource;
 use crate::health::HealthSettings;
 use crate::mask::Mask;
 use crate::state::State;
@@ -26,6 +27,8 @@ pub(crate) const LATENCY_SEED: f32 = 1.0;
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) state: Arc<State>,
+    /// That of the state, one step nearer.
+    pub(crate) resource: Arc<Resource>,
     pub(crate) weight: f32,
     /// Most permits on the resource; `u32::MAX`: no limit.
     pub(crate) cap: u32,
@@ -41,8 +44,14 @@ pub(crate) struct Slot {
 /// [`Balancer::set_endpoints`](crate::Balancer::set_endpoints).
 #[derive(Debug)]
 pub struct View<'a, P> {
-    pub(crate) slots: &'a [Slot],
+    pub(crate) frame: &'a Frame<'a>,
     pub(crate) plan: &'a P,
+}
+
+/// What is the same for every plan.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) slots: &'a [Slot],
     pub(crate) eligible: Mask,
     pub(crate) full: Mask,
     pub(crate) now: Tick,
@@ -57,26 +66,26 @@ impl<'a, P> View<'a, P> {
     /// How many endpoints there are, eligible or not.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.slots.len()
+        self.frame.slots.len()
     }
 
     /// Whether there is no endpoint at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.frame.slots.is_empty()
     }
 
     /// Those that may serve this demand: healthy, enabled, with a free place, not tried before. A strategy chooses
     /// among them and looks at no other.
     #[must_use]
     pub const fn eligible(&self) -> Mask {
-        self.eligible
+        self.frame.eligible
     }
 
     /// Those that are not eligible only because all their places are taken.
     #[must_use]
     pub const fn full(&self) -> Mask {
-        self.full
+        self.frame.full
     }
 
     /// What the strategy made of the list of endpoints.
@@ -88,36 +97,36 @@ impl<'a, P> View<'a, P> {
     /// The moment of the choice.
     #[must_use]
     pub const fn now(&self) -> Tick {
-        self.now
+        self.frame.now
     }
 
     /// A number that is one greater with each call, over all picks of the balancer. The only way in which looking at a
     /// view changes anything.
     #[must_use]
     pub fn ticket(&self) -> u64 {
-        self.tickets.fetch_add(1, Ordering::Relaxed)
+        self.frame.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The weight, less while the endpoint warms up.
     #[must_use]
     pub fn weight(&self, index: usize) -> f32 {
-        let slot = &self.slots[index];
+        let slot = &self.frame.slots[index];
         if slot.state.ramp.load(Ordering::Relaxed) == 0 {
             return slot.weight;
         }
-        slot.weight * slot.state.warmth(self.now, self.health)
+        slot.weight * slot.state.warmth(self.frame.now, self.frame.health)
     }
 
     /// Share of its weight that the endpoint gets now: 1 unless it warms up.
     #[must_use]
     pub fn warmth(&self, index: usize) -> f32 {
-        self.slots[index].state.warmth(self.now, self.health)
+        self.frame.slots[index].state.warmth(self.frame.now, self.frame.health)
     }
 
     /// Requests on the resource of the endpoint, over all replicas: those of this process times the replicas.
     #[must_use]
     pub fn in_flight(&self, index: usize) -> f32 {
-        (self.slots[index].state.resource.used() * self.peers) as f32
+        (self.frame.slots[index].resource.used() * self.frame.peers) as f32
     }
 
     /// Requests on the resource of the endpoint if this one joins them, over all replicas, as far as they do as this
@@ -125,13 +134,13 @@ impl<'a, P> View<'a, P> {
     /// one replica finds nothing another may have sent something.
     #[must_use]
     pub fn joined(&self, index: usize) -> f32 {
-        let state = &self.slots[index].state;
-        let here = state.resource.used() as f32;
-        if self.peers == 1 {
+        let state = &self.frame.slots[index].state;
+        let here = self.frame.slots[index].resource.used() as f32;
+        if self.frame.peers == 1 {
             return here + 1.0;
         }
-        let average = state.presence.read(self.now, here, PRESENCE_HALF_LIFE);
-        here + 1.0 + (self.peers - 1) as f32 * ((here + average) / 2.0 + UNSEEN)
+        let average = state.presence.read(self.frame.now, here, PRESENCE_HALF_LIFE);
+        here + 1.0 + (self.frame.peers - 1) as f32 * ((here + average) / 2.0 + UNSEEN)
     }
 
     /// Requests beyond `places` to be expected on the resource of the endpoint if this one joins them. With several
@@ -141,7 +150,7 @@ impl<'a, P> View<'a, P> {
     pub fn excess(&self, index: usize, places: f32) -> f32 {
         let (joined, steepness) = (self.joined(index), 1.7);
         let over = joined - places;
-        if self.peers == 1 {
+        if self.frame.peers == 1 {
             return over.max(0.0);
         }
         // The mean of what is above zero of a normal number, by the logistic function that is closest to it.
@@ -150,58 +159,52 @@ impl<'a, P> View<'a, P> {
         if z > 20.0 { over } else { deviation * z.exp().ln_1p() / steepness }
     }
 
-    /// Requests of this endpoint that wait for their first token, in this process.
-    #[must_use]
-    pub fn unanswered(&self, index: usize) -> u32 {
-        self.slots[index].state.unanswered.load(Ordering::Relaxed)
-    }
-
     /// How many requests the endpoint serves at once, if that is known.
     #[must_use]
     pub fn slots(&self, index: usize) -> Option<u32> {
-        Some(self.slots[index].slots).filter(|slots| *slots > 0)
+        Some(self.frame.slots[index].slots).filter(|slots| *slots > 0)
     }
 
     /// Seconds to the first token: high after a slow answer or a failure, coming down with time.
     #[must_use]
     pub fn latency(&self, index: usize) -> f32 {
-        self.slots[index].state.latency.read(self.now, LATENCY_SEED, LATENCY_HALF_LIFE)
+        self.frame.slots[index].state.latency.read(self.frame.now, LATENCY_SEED, LATENCY_HALF_LIFE)
     }
 
     /// Seconds per unit of size to the first token when nothing waits before, if learned.
     #[must_use]
     pub fn pace(&self, index: usize) -> Option<f32> {
-        self.slots[index].state.pace.get()
+        self.frame.slots[index].state.pace.get()
     }
 
     /// Seconds that a request keeps its place busy, if learned.
     #[must_use]
     pub fn busy(&self, index: usize) -> Option<f32> {
-        self.slots[index].state.busy.get()
+        self.frame.slots[index].state.busy.get()
     }
 
     /// Seconds of delay expected on account of late failures.
     #[must_use]
     pub fn drag(&self, index: usize) -> f32 {
-        self.slots[index].state.drag.read(self.now, 0.0, LATENCY_HALF_LIFE)
+        self.frame.slots[index].state.drag.read(self.frame.now, 0.0, LATENCY_HALF_LIFE)
     }
 
     /// When an answer of the endpoint last taught something; `None` before the first.
     #[must_use]
     pub fn taught(&self, index: usize) -> Option<Tick> {
-        Some(self.slots[index].state.taught.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Tick::from_nanos)
+        Some(self.frame.slots[index].state.taught.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Tick::from_nanos)
     }
 
     /// A number for the endpoint that is the same in every process.
     #[must_use]
     pub fn key(&self, index: usize) -> u64 {
-        self.slots[index].state.key.0
+        self.frame.slots[index].state.key.0
     }
 
     /// How long the request has waited in line.
     #[must_use]
     pub const fn waited(&self) -> Duration {
-        self.waited
+        self.frame.waited
     }
 }
 

@@ -133,7 +133,7 @@ impl Breaker {
     pub(crate) fn success(&self, now: Tick, begun: Tick, counts: bool) -> Lesson {
         if counts {
             self.window.record(now, true);
-            self.last_success.fetch_max(now.as_nanos(), Ordering::Relaxed);
+            self.last_success.store(now.as_nanos(), Ordering::Relaxed);
         }
         if self.row.load(Ordering::Relaxed) != 0 {
             self.row.store(0, Ordering::Relaxed);

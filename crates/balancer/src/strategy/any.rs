@@ -155,21 +155,10 @@ impl Strategy for AnyStrategy {
 
 impl<'a, P> View<'a, P> {
     /// The same view for a part of the plan.
-    fn over<'b, Q>(&self, plan: &'b Q) -> View<'b, Q>
+    const fn over<'b, Q>(&self, plan: &'b Q) -> View<'b, Q>
     where
         'a: 'b,
     {
-        View {
-            slots: self.slots,
-            plan,
-            eligible: self.eligible,
-            full: self.full,
-            now: self.now,
-            peers: self.peers,
-            tickets: self.tickets,
-            health: self.health,
-            ahead: self.ahead,
-            waited: self.waited,
-        }
+        View { frame: self.frame, plan }
     }
 }

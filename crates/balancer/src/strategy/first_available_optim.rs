@@ -20,7 +20,7 @@ impl Strategy for FirstAvailableOptim {
 
     fn choose(&self, view: &View<'_, ()>, demand: &Demand<'_>) -> Choice {
         let class = hash::name(demand.class);
-        let ready = |index: &usize| view.slots[*index].state.resource.resident(class);
+        let ready = |index: &usize| view.frame.slots[*index].state.resource.resident(class);
         let free = view.eligible();
         let warm = free.iter().filter_map(|index| ready(&index).map(|resident| (resident.used, index))).max();
         if let Some((_, index)) = warm {
@@ -40,21 +40,22 @@ impl Strategy for FirstAvailableOptim {
 
 /// When to look again, if waiting for a busy resource that is ready beats making another one ready.
 fn waits_for_warm(view: &View<'_, ()>, class: u64) -> Option<Tick> {
-    let resource = |index: usize| &view.slots[index].state.resource;
-    let load = view.full().iter().chain(view.eligible().iter()).map(|index| view.slots[index].load_time).max()?;
-    let wait = warm_wait(view.full().iter().map(resource), class, view.ahead, load, view.now())?;
+    let resource = |index: usize| &view.frame.slots[index].state.resource;
+    let load = view.full().iter().chain(view.eligible().iter()).map(|index| view.frame.slots[index].load_time).max()?;
+    let wait = warm_wait(view.full().iter().map(resource), class, view.frame.ahead, load, view.now())?;
     (wait < load.as_secs_f32()).then(|| view.now() + load / 8)
 }
 
 /// Lower is given up first: unused, then ready for a class that others are ready for too, then least recently used.
 fn eviction_rank(view: &View<'_, ()>, index: usize) -> (u8, Tick) {
-    let slot = &view.slots[index];
+    let slot = &view.frame.slots[index];
     let residents = slot.state.resource.residents();
     if residents.len() < slot.room as usize {
         return (0, Tick::ZERO);
     }
     let Some(oldest) = residents.iter().min_by_key(|resident| resident.used) else { return (0, Tick::ZERO) };
     let elsewhere = view
+        .frame
         .slots
         .iter()
         .enumerate()

@@ -31,6 +31,7 @@ pub use weighted::Weighted;
 
 use crate::clock::Tick;
 use crate::demand::Demand;
+use crate::mask::Mask;
 use crate::view::{Member, View};
 
 /// What a strategy says.
@@ -92,20 +93,24 @@ pub(crate) fn forgotten<P>(view: &View<'_, P>) -> Option<usize> {
 
 /// The eligible endpoint with the lowest score. Endpoints with equal scores take turns, so that none is shadowed.
 pub(crate) fn least<P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Choice {
-    let mut best = (f32::INFINITY, None, 1_u64);
+    let mut low = f32::INFINITY;
+    let mut tied = Mask::EMPTY;
+    let mut last = None;
     for index in view.eligible().iter() {
         let score = score(index);
-        if score < best.0 || best.1.is_none() {
-            best = (score, Some(index), 1);
-        } else if score == best.0 {
-            best.2 += 1;
+        if score < low {
+            low = score;
+            tied = Mask::EMPTY;
         }
+        // Neither a score without end nor one that is no number keeps everyone from serving.
+        if score <= low {
+            tied.insert(index);
+        }
+        last = Some(index);
     }
-    let (low, Some(first), ties) = best else { return Choice::None };
-    if ties == 1 {
-        return Choice::Use(first);
+    match tied.len() {
+        0 => last.map_or(Choice::None, Choice::Use),
+        1 => tied.iter().next().map_or(Choice::None, Choice::Use),
+        ties => tied.nth((view.ticket() % ties as u64) as usize).map_or(Choice::None, Choice::Use),
     }
-    let turn = (view.ticket() % ties) as usize;
-    let mut tied = view.eligible().iter().filter(|index| score(*index) == low);
-    Choice::Use(tied.nth(turn).unwrap_or(first))
 }

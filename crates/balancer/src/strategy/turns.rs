@@ -66,8 +66,11 @@ impl Turns {
         if period == 0 {
             return None;
         }
-        // A power of two is common and spares the division, which is most of the cost.
-        let at = if period.is_power_of_two() { turn & (period - 1) } else { turn % period };
+        // A division of 64 bits costs more than everything else here; the first four billion turns need none.
+        let at = match (u32::try_from(turn), self.order.len() as u32) {
+            (Ok(turn), period) => u64::from(turn % period),
+            (Err(_), _) => turn % period,
+        };
         self.order.get(at as usize).map(|index| usize::from(*index))
     }
 }
