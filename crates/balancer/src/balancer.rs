@@ -317,6 +317,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             health: &self.shared.health,
             ahead,
             waited,
+            warming: now.as_nanos() <= self.shared.warm_at.load(Ordering::Relaxed),
         }
     }
 
@@ -325,7 +326,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         let Some(index) = snapshot.pool.index_of(id) else { return false };
         let state = &snapshot.pool.slots[index].state;
         if state.drained.swap(drained, Ordering::Relaxed) && !drained {
-            state.start_slowly(self.now(), &self.shared.health);
+            self.shared.start_slowly(state, self.now());
         }
         self.shared.health_changed();
         true

@@ -158,6 +158,7 @@ impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
             store: self.store,
             epoch: AtomicU64::new(0),
             next_sweep: AtomicU64::new(0),
+            warm_at: AtomicU64::new(0),
             spread: Spread::default(),
         };
         if let Some(store) = &shared.store {

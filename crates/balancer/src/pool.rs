@@ -48,10 +48,18 @@ pub(crate) struct Shared<C> {
     /// Grows with every change of health, so that nobody looks at each endpoint while nothing changes.
     pub(crate) epoch: AtomicU64,
     pub(crate) next_sweep: AtomicU64,
+    /// When the last slow start ends (nanoseconds), so that nobody looks for one while there is none.
+    pub(crate) warm_at: AtomicU64,
     pub(crate) spread: crate::hedge::Spread,
 }
 
 impl<C> Shared<C> {
+    /// Gives the endpoint less than its share for a while.
+    pub(crate) fn start_slowly(&self, state: &State, now: Tick) {
+        state.start_slowly(now, &self.health);
+        self.warm_at.fetch_max((now + self.health.slow_start).as_nanos(), Ordering::Relaxed);
+    }
+
     pub(crate) fn health_changed(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.fleet.nudge();
@@ -62,7 +70,7 @@ impl<C> Shared<C> {
         match lesson {
             Lesson::Nothing => return,
             Lesson::Opened => {}
-            Lesson::Recovered => state.start_slowly(now, &self.health),
+            Lesson::Recovered => self.start_slowly(state, now),
         }
         self.health_changed();
         if let Some(observer) = &self.observer {
@@ -232,7 +240,7 @@ fn slot<T, C: Clock>(shared: &Shared<C>, endpoint: &Endpoint<T>, old: &[Slot], n
         let resource = shared.fleet.resource(&config.resource);
         let state = State::new(Arc::clone(&config.id), resource, &shared.health);
         if !old.is_empty() {
-            state.start_slowly(now, &shared.health);
+            shared.start_slowly(&state, now);
         }
         Arc::new(state)
     });
@@ -244,6 +252,7 @@ fn slot<T, C: Clock>(shared: &Shared<C>, endpoint: &Endpoint<T>, old: &[Slot], n
         resource: Arc::clone(&state.resource),
         state,
         weight: config.weight as f32,
+        inverse: 1.0 / config.weight as f32,
         cap: limit.unwrap_or(u32::MAX),
         slots,
         tier: config.tier,

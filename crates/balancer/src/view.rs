@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     /// That of the state, one step nearer.
     pub(crate) resource: Arc<Resource>,
     pub(crate) weight: f32,
+    /// One by the weight: a product is cheaper than a division.
+    pub(crate) inverse: f32,
     /// Most permits on the resource; `u32::MAX`: no limit.
     pub(crate) cap: u32,
     /// What the endpoint serves at once; zero: unknown.
@@ -60,6 +62,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) health: &'a HealthSettings,
     pub(crate) ahead: u32,
     pub(crate) waited: Duration,
+    /// Whether any endpoint may still be warming up.
+    pub(crate) warming: bool,
 }
 
 impl<'a, P> View<'a, P> {
@@ -110,17 +114,19 @@ impl<'a, P> View<'a, P> {
     /// The weight, less while the endpoint warms up.
     #[must_use]
     pub fn weight(&self, index: usize) -> f32 {
-        let slot = &self.frame.slots[index];
-        if slot.state.ramp.load(Ordering::Relaxed) == 0 {
-            return slot.weight;
-        }
-        slot.weight * slot.state.warmth(self.frame.now, self.frame.health)
+        self.frame.slots[index].weight * self.warmth(index)
+    }
+
+    /// `quantity` by the weight: infinite where that is zero.
+    #[must_use]
+    pub fn per_weight(&self, index: usize, quantity: f32) -> f32 {
+        quantity * self.frame.slots[index].inverse / self.warmth(index)
     }
 
     /// Share of its weight that the endpoint gets now: 1 unless it warms up.
     #[must_use]
     pub fn warmth(&self, index: usize) -> f32 {
-        self.frame.slots[index].state.warmth(self.frame.now, self.frame.health)
+        if self.frame.warming { self.frame.slots[index].state.warmth(self.frame.now, self.frame.health) } else { 1.0 }
     }
 
     /// Requests on the resource of the endpoint, over all replicas: those of this process times the replicas.

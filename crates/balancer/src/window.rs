@@ -103,3 +103,26 @@ mod tests {
         assert_eq!(window.totals(Tick::ZERO), (0, 65_535));
     }
 }
+
+#[cfg(all(test, loom))]
+mod checked {
+    use loom::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn two_events_are_two_also_where_a_bucket_is_used_again() {
+        loom::model(|| {
+            let window = Arc::new(Window::new(Duration::from_secs(10)));
+            let now = Tick::ZERO + Duration::from_millis(25_500);
+            // The bucket is in use for an earlier time, so that both threads find it old.
+            window.record(now + Duration::ZERO, true);
+            let later = now + Duration::from_secs(10);
+            let other = Arc::clone(&window);
+            let thread = loom::thread::spawn(move || other.record(later, false));
+            window.record(later, true);
+            thread.join().unwrap();
+            assert_eq!(window.totals(later), (1, 1));
+        });
+    }
+}

@@ -33,5 +33,5 @@ impl Strategy for DynamicWeighted {
 }
 
 fn cost<P>(view: &View<'_, P>, index: usize) -> f32 {
-    view.latency(index) * view.joined(index) / view.weight(index)
+    view.per_weight(index, view.latency(index) * view.joined(index))
 }

@@ -23,5 +23,5 @@ impl Strategy for LeastLoaded {
 }
 
 fn load<P>(view: &View<'_, P>, index: usize) -> f32 {
-    view.joined(index) / view.weight(index)
+    view.per_weight(index, view.joined(index))
 }

@@ -49,7 +49,7 @@ impl Strategy for Sticky {
     }
 
     fn choose(&self, view: &View<'_, Ring>, demand: &Demand<'_>) -> Choice {
-        let load = |index: usize| view.joined(index) / view.weight(index);
+        let load = |index: usize| view.per_weight(index, view.joined(index));
         let Some(key) = demand.affinity else { return least(view, load) };
         let ring = &view.plan().0;
         let eligible = view.eligible();
