@@ -263,8 +263,11 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     ) -> Lease<T, C> {
         let slot = &pool.slots[index];
         let state = &slot.state;
-        if self.shared.peers.load(Ordering::Relaxed) > 1 {
-            state.presence.follow(now, (state.resource.used() - 1) as f32, crate::view::PRESENCE_HALF_LIFE);
+        let peers = self.shared.peers.load(Ordering::Relaxed);
+        let before = slot.resource.used().saturating_sub(1) as f32;
+        let crowd = slot.crowd(before, peers, now);
+        if peers > 1 {
+            state.presence.follow(now, before, crate::view::PRESENCE_HALF_LIFE);
         }
         state.in_flight.fetch_add(1, Ordering::Relaxed);
         if let Some(observer) = &self.shared.observer {
@@ -274,7 +277,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             index: index as u32,
             begun: now,
             answered: None,
-            crowd: (state.resource.used() * self.shared.peers.load(Ordering::Relaxed)) as f32,
+            crowd,
             size: demand.size,
             probe,
             settled: false,

@@ -30,6 +30,14 @@ const DRAG_LEFT: f32 = 0.7;
 /// How much of a sample counts in the long run, for pace and busy time.
 const GAIN: f32 = 0.05;
 
+/// A request that took longer to the first token than this times what its size explains, and so many seconds, had to
+/// wait for a place.
+const WAIT_FACTOR: f32 = 1.5;
+const WAIT_SLACK: f32 = 0.1;
+
+/// How much the pace of such a request counts.
+const DOUBT: f32 = 0.05;
+
 /// A sample of this size counts half as much as a very large one: a small one says more about the way than the pace.
 const HALF_SIZE: f32 = 200.0;
 
@@ -158,10 +166,29 @@ impl<T, C: Clock> Lease<T, C> {
         stored.map_or(Signal::never(), |stored| stored.lost.clone())
     }
 
-    /// Whether others were before us in the queue of the endpoint itself.
+    /// Whether others were before us in the queue of the endpoint itself, as far as its places are known.
     fn queued(&self) -> bool {
-        let slots = self.slot().slots;
-        slots > 0 && self.crowd > slots as f32
+        self.slot().places().is_some_and(|places| self.crowd > places)
+    }
+
+    /// Takes in how long this request took to the first token for its size, and whether it had to wait for a place.
+    fn learn_pace(&self, seconds: f32) {
+        let (slot, size) = (self.slot(), self.size as f32);
+        let state = &slot.state;
+        let (sample, weight) = (seconds / size, size / (size + HALF_SIZE));
+        let Some(pace) = state.pace.get() else {
+            state.pace.record(sample, GAIN, weight);
+            return;
+        };
+        if slot.slots == 0 {
+            let waited = seconds > WAIT_FACTOR * size * pace + WAIT_SLACK;
+            state.learn_places(self.crowd, waited);
+            // Why it took so long is not known: it counts a little, so that a pace that changed for good is learned.
+            state.pace.record(sample, GAIN, if waited { weight * DOUBT } else { weight });
+        } else if !self.queued() || sample < pace {
+            // Who waited at the endpoint shows only that the pace is no worse than this.
+            state.pace.record(sample, GAIN, weight);
+        }
     }
 
     fn answer(&mut self, now: Tick) {
@@ -174,12 +201,7 @@ impl<T, C: Clock> Lease<T, C> {
         state.latency.record(now, seconds, LATENCY_HALF_LIFE);
         state.taught.store(now.as_nanos(), Ordering::Relaxed);
         if self.size > 0 {
-            // Who waited at the endpoint shows only that the pace is no worse than this.
-            let size = self.size as f32;
-            let (sample, bound) = (seconds / size, self.queued());
-            if !bound || state.pace.get().is_none_or(|pace| sample < pace) {
-                state.pace.record(sample, GAIN, size / (size + HALF_SIZE));
-            }
+            self.learn_pace(seconds);
         }
         shared.spread.record(waited);
         if probe {

@@ -9,6 +9,9 @@ use crate::ewma::{Mean, Peak};
 use crate::fleet::Resource;
 use crate::health::{Breaker, HealthSettings};
 
+/// How far a request that waited against expectation takes the number of places down.
+const PLACES_GAIN: f32 = 0.2;
+
 /// Aligned so that the writers of one endpoint do not slow down the readers of another.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -24,6 +27,9 @@ pub(crate) struct State {
     pub(crate) latency: Peak,
     /// Seconds per unit of size to the first token, when nothing waited before.
     pub(crate) pace: Mean,
+    /// How many requests the endpoint serves at once, as far as that was learned (bits of an `f32`); zero: it never
+    /// made anyone wait.
+    pub(crate) places: AtomicU32,
     /// Seconds that a request keeps its place busy, waiting not included.
     pub(crate) busy: Mean,
     /// Seconds of expected delay on account of failures.
@@ -55,6 +61,7 @@ impl State {
             ramp: AtomicU64::new(0),
             latency: Peak::default(),
             pace: Mean::default(),
+            places: AtomicU32::new(0),
             busy: Mean::default(),
             drag: Peak::default(),
             presence: Peak::default(),
@@ -80,6 +87,23 @@ impl State {
             return 1.0;
         }
         share.max(settings.slow_start_floor)
+    }
+
+    /// How many requests the endpoint serves at once, as far as that was learned.
+    pub(crate) fn learned_places(&self) -> Option<f32> {
+        Some(f32::from_bits(self.places.load(Ordering::Relaxed))).filter(|places| *places > 0.0)
+    }
+
+    /// Takes in that a request, one of `crowd`, had to wait at the endpoint, or had not.
+    pub(crate) fn learn_places(&self, crowd: f32, waited: bool) {
+        let next = match (self.learned_places(), waited) {
+            (None, true) => crowd - 1.0,
+            (Some(places), true) if crowd <= places => places - (places - crowd + 1.0) * PLACES_GAIN,
+            (Some(places), false) if crowd > places => crowd,
+            _ => return,
+        };
+        // Two at once may undo each other's step; the next request makes it again.
+        self.places.store(next.max(1.0).to_bits(), Ordering::Relaxed);
     }
 
     pub(crate) fn start_slowly(&self, now: Tick, settings: &HealthSettings) {

@@ -42,6 +42,22 @@ pub(crate) struct Slot {
     pub(crate) tags: Box<[crate::Tag]>,
 }
 
+impl Slot {
+    /// Requests on the resource, over all replicas, when one joins the `here` that are there of this replica.
+    pub(crate) fn crowd(&self, here: f32, peers: u32, now: Tick) -> f32 {
+        if peers == 1 {
+            return here + 1.0;
+        }
+        let average = self.state.presence.read(now, here, PRESENCE_HALF_LIFE);
+        here + 1.0 + (peers - 1) as f32 * ((here + average) / 2.0 + UNSEEN)
+    }
+
+    /// How many requests the endpoint serves at once, as far as that is known.
+    pub(crate) fn places(&self) -> Option<f32> {
+        if self.slots > 0 { Some(self.slots as f32) } else { self.state.learned_places() }
+    }
+}
+
 /// The endpoints of a balancer at one moment. Indices are those of the list given to
 /// [`Balancer::set_endpoints`](crate::Balancer::set_endpoints).
 #[derive(Debug)]
@@ -140,13 +156,8 @@ impl<'a, P> View<'a, P> {
     /// one replica finds nothing another may have sent something.
     #[must_use]
     pub fn joined(&self, index: usize) -> f32 {
-        let state = &self.frame.slots[index].state;
-        let here = self.frame.slots[index].resource.used() as f32;
-        if self.frame.peers == 1 {
-            return here + 1.0;
-        }
-        let average = state.presence.read(self.frame.now, here, PRESENCE_HALF_LIFE);
-        here + 1.0 + (self.frame.peers - 1) as f32 * ((here + average) / 2.0 + UNSEEN)
+        let slot = &self.frame.slots[index];
+        slot.crowd(slot.resource.used() as f32, self.frame.peers, self.frame.now)
     }
 
     /// Requests beyond `places` to be expected on the resource of the endpoint if this one joins them. With several
@@ -165,10 +176,11 @@ impl<'a, P> View<'a, P> {
         if z > 20.0 { over } else { deviation * z.exp().ln_1p() / steepness }
     }
 
-    /// How many requests the endpoint serves at once, if that is known.
+    /// How many requests the endpoint serves at once: as its settings say, else as far as it was learned. `None`: no
+    /// request ever had to wait there.
     #[must_use]
-    pub fn slots(&self, index: usize) -> Option<u32> {
-        Some(self.frame.slots[index].slots).filter(|slots| *slots > 0)
+    pub fn places(&self, index: usize) -> Option<f32> {
+        self.frame.slots[index].places()
     }
 
     /// Seconds to the first token: high after a slow answer or a failure, coming down with time.

@@ -3,7 +3,7 @@
 use super::scenario::{Episode, LoadUnit, Scenario, Server, Traffic, Trouble};
 
 /// Names of all scenarios.
-pub const SCENARIOS: [&str; 11] = ["H1", "H1b", "H2", "H3", "H4", "O1", "O2", "C1", "C2", "C3", "P1"];
+pub const SCENARIOS: [&str; 12] = ["H1", "H1b", "H1u", "H2", "H3", "H4", "O1", "O2", "C1", "C2", "C3", "P1"];
 
 /// The scenario of this name, in either case.
 #[must_use]
@@ -16,6 +16,11 @@ pub fn scenario(name: &str) -> Option<Scenario> {
             "a mixed fleet without failures"
         }
         "H1b" => return Some(bursts(scenario)),
+        "H1u" => {
+            scenario.hints = false;
+            scenario.strategies.retain(|name| name != "first_available");
+            "a mixed fleet of which nobody says how many places it has"
+        }
         "H2" => return Some(failures(scenario)),
         "H3" => {
             scenario.replicas = 4;

@@ -55,7 +55,7 @@ pub(crate) fn endpoints(scenario: &Scenario, now: f64) -> Vec<Arc<Endpoint<usize
             let server = &scenario.servers[index];
             let mut config = EndpointConfig::new(server.id.as_str());
             config.weight = server.weight();
-            config.slots = NonZeroU32::new(server.slots);
+            config.slots = NonZeroU32::new(server.slots).filter(|_| scenario.hints);
             config.load_time = Duration::from_secs_f64(server.load_time);
             Arc::new(config.with(index))
         })

@@ -25,6 +25,8 @@ pub struct Scenario {
     pub replicas: u32,
     /// Share of the calls that go to the first replica; the rest is spread evenly. `None`: all evenly.
     pub first_share: Option<f64>,
+    /// Whether the balancer is told how many places the servers have.
+    pub hints: bool,
     /// Seconds after which one endpoint leaves or returns, in turn. `None`: the endpoints stay.
     pub churn: Option<f64>,
 }
@@ -171,6 +173,7 @@ impl Scenario {
             strategies: strategies.map(str::to_owned).to_vec(),
             replicas: 1,
             first_share: None,
+            hints: true,
             churn: None,
         }
     }

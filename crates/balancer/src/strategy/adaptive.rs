@@ -11,10 +11,10 @@ const HALF_LIFE: f32 = 300.0;
 /// What is expected of an endpoint about which nothing is known: seconds a request keeps a place, and per unit of size.
 const UNKNOWN: (f32, f32) = (1.0, 1e-4);
 
-/// The least expected time to the first token: `excess · busy / slots + size · pace + drag`. An endpoint serves `slots`
+/// The least expected time to the first token: `excess · busy / places + size · pace + drag`. An endpoint serves `places`
 /// requests at once, and with this one there would be `excess` more than that; `busy` is how long one keeps its place,
-/// `pace` the time per unit of size, and `drag` grows with failures. Everything but `slots` is learned; where that is not
-/// known it counts as 1.
+/// `pace` the time per unit of size, and `drag` grows with failures. All is learned; the places are too where the settings
+/// do not say.
 ///
 /// An estimate that is only refreshed by being chosen would never recover, so an endpoint that taught nothing for long is
 /// believed to be faster and faster until it is chosen again.
@@ -38,8 +38,7 @@ impl Strategy for Adaptive {
 fn delay<P>(view: &View<'_, P>, index: usize, demand: &Demand<'_>) -> f32 {
     let busy = view.busy(index).unwrap_or(UNKNOWN.0);
     let pace = view.pace(index).unwrap_or(UNKNOWN.1) * freshness(view, index);
-    let slots = view.slots(index).map_or(1.0, |slots| slots as f32);
-    let wait = view.excess(index, slots) * busy / slots;
+    let wait = view.places(index).map_or(0.0, |places| view.excess(index, places) * busy / places);
     (wait + demand.size as f32 * pace + view.drag(index)) / view.warmth(index)
 }
 

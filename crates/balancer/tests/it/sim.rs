@@ -72,7 +72,7 @@ fn what_makes_no_sense_is_refused_with_what_there_is() {
         format: Format::Json,
     };
     let error = simulate(&request("H9", 0.5)).unwrap_err().to_string();
-    assert_eq!(error, "there is no scenario `H9`; there are: H1, H1b, H2, H3, H4, O1, O2, C1, C2, C3, P1");
+    assert_eq!(error, "there is no scenario `H9`; there are: H1, H1b, H1u, H2, H3, H4, O1, O2, C1, C2, C3, P1");
     assert!(matches!(simulate(&request("h1", -1.0)), Err(SimError::Invalid { .. })));
     assert!(matches!(simulate(&Request { replicas: Some(0), ..request("H1", 0.1) }), Err(SimError::Invalid { .. })));
     let mut scenario = short("H1", &["magic"]);
@@ -124,4 +124,11 @@ fn a_host_that_has_the_model_is_worth_waiting_for() {
     let (plain, optim) = (report.of("first_available").unwrap(), report.of("first_available_optim").unwrap());
     assert!(optim.goodput > 0.80 && optim.loads_per_call < 0.08, "{optim:?}");
     assert!(plain.goodput < 0.3 && plain.loads_per_call > 0.7);
+}
+
+/// What nobody says is learned: with one place assumed instead, the ratio was 18.
+#[test]
+fn adaptive_learns_how_many_places_there_are() {
+    let report = run(&short("H1u", &["adaptive"]), 0.7, 1, 1).unwrap();
+    assert!(ratio(&report, "adaptive") <= 1.6, "{report:?}");
 }
