@@ -1,5 +1,6 @@
 //! The one integration binary: the router as its users meet it, over real sockets.
 
+mod admin_pages;
 mod chat;
 mod drain;
 mod fault_lab;

@@ -88,9 +88,13 @@ fn relay(call: &mut Call, answer: Answer) -> Response<Body> {
     {
         head.headers.insert(headers::DROPPED, dropped);
     }
+    let details = call.state.settings.metrics.details;
     call.note(|record| {
         record.status = head.status.as_u16();
         record.dropped = answer.losses.fields().to_vec();
+        if details {
+            record.tell(&mut head.headers);
+        }
     });
     let terms = Terms {
         events: events.then_some(call.surface),

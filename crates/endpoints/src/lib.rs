@@ -24,6 +24,7 @@ mod shared_leases;
 mod state;
 mod target;
 pub mod text;
+mod trace;
 mod upstream;
 
 pub use body::{Body, BodyError, Frames};
@@ -39,4 +40,5 @@ pub use record::{Facts, Observer, Outcome, Record};
 pub use shared_leases::SharedLeases;
 pub use state::{Lease, Pool, State, StateError, strategies};
 pub use target::Target;
+pub use trace::Trace;
 pub use upstream::{BoxFuture, Connected, Upstream, UpstreamError};

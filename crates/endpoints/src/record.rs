@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use llm_router_balancer::Explanation;
 use llm_router_core::translate::Usage;
 
@@ -12,11 +13,15 @@ use crate::{
     attempts::Note,
     error::Error,
     phases::{Phases, Trouble, Try},
+    trace::Trace,
     upstream::Connected,
 };
 
 /// The most failed attempts that are remembered of one request; only requests that ask many times have more.
 const MOST_TRIES: usize = 64;
+
+/// From when on the time until a provider is found counts as waiting in line.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// Told of every request once, when it is over, however it ended.
 pub trait Observer: Send + Sync + 'static {
@@ -76,6 +81,8 @@ pub struct Facts {
     pub choices: Vec<Explanation>,
     /// When things happened.
     pub phases: Phases,
+    /// Its place in a distributed trace, if it has one.
+    pub trace: Option<Trace>,
     /// The word for the router's own refusal, as in the body's `code`.
     pub reason: Option<&'static str>,
     /// Whether the client asked for a stream.
@@ -102,6 +109,38 @@ pub struct Facts {
     pub error: Option<String>,
 }
 
+impl Facts {
+    /// The router's own time before the request went to a provider: without the client's sending, the line and
+    /// attempts that failed. `None` when none was asked.
+    #[must_use]
+    pub fn overhead(&self) -> Option<Duration> {
+        let failed: Duration = self.tries.iter().filter(|t| Some(t.began) != self.forwarded).map(|t| t.took).sum();
+        Some(self.forwarded?.saturating_sub(self.phases.body + self.phases.queued + failed))
+    }
+
+    /// Tells in an answer's headers who answered, at which attempt, and what the router took for itself.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let provider = self.provider.as_deref().and_then(|provider| HeaderValue::from_str(provider).ok());
+        let overhead = self.overhead().and_then(|overhead| u64::try_from(overhead.as_micros()).ok());
+        for (name, value) in
+            [(PROVIDER, provider), (ATTEMPTS, Some(self.attempts.into())), (OVERHEAD, overhead.map(HeaderValue::from))]
+        {
+            // One that came from a router behind this one says nothing of this one.
+            headers.remove(&name);
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Who answered.
+const PROVIDER: HeaderName = HeaderName::from_static("x-llm-router-provider");
+/// How many providers were asked.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-router-attempts");
+/// The router's own time before sending, in microseconds.
+const OVERHEAD: HeaderName = HeaderName::from_static("x-llm-router-overhead-us");
+
 /// The record of a request under way. Dropping it reports it.
 pub struct Record {
     facts: Facts,
@@ -123,6 +162,7 @@ impl Record {
             tries: Vec::new(),
             choices: Vec::new(),
             phases: Phases::default(),
+            trace: None,
             reason: None,
             stream: false,
             status: 0,
@@ -188,7 +228,10 @@ impl Record {
     pub(crate) fn attempt(&mut self, note: &Note<'_>) {
         match note {
             Note::Chosen(lease, waited) => {
-                self.facts.phases.queued += *waited;
+                // Less than that is the choosing itself.
+                if *waited >= LEAST_WAIT {
+                    self.facts.phases.queued += *waited;
+                }
                 if lease.explained() && self.facts.choices.len() < MOST_TRIES {
                     self.facts.choices.push(lease.explain());
                 }

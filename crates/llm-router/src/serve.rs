@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     // Whoever has to mend the settings is told of the models and prompts as well.
     let loaded = load::settings(sources(args)).map_err(|found| load::check(sources(args)).err().unwrap_or(found))?;
     let mut warnings = loaded.warnings;
-    let (_guards, log_warning) = logs::start(&loaded.settings.log);
+    let (log, _writer, log_warning) = logs::start(&loaded.settings.log)?;
     warnings.extend(log_warning);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -45,13 +45,17 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         tell(&warnings);
         let settings = Arc::clone(&state.settings);
         let names: Vec<Arc<str>> = state.catalogue.models().iter().map(|model| Arc::clone(&model.name)).collect();
-        let running = Running::start_on(Inherited::take()?, state, Arc::new(AccessLog))?;
+        let access = Arc::new(AccessLog::new(log.clone(), &settings.log));
+        let running = Running::start_on(Inherited::take()?, state, access)?;
         running.upgrades_to(Program::this()?);
         running.reloads_from(origin);
         let address = running.address();
         tracing::info!(%address, models = names.len(), workers = settings.server.workers.get(), "serving");
         greet(&format!("http://127.0.0.1:{}", address.port()), names.first().map(|name| &**name), demo);
-        running.until_signal().await?;
+        tokio::select! {
+            ended = running.until_signal() => ended?,
+            () = logs::reopen_on_hangup(&log) => {}
+        }
         Ok(())
     })
 }

@@ -18,7 +18,7 @@ use crate::{
     conduit::{Clock, Tracked},
     cors,
     metrics::{METRICS, UNMATCHED},
-    request_id,
+    request_id, trace,
     witness::Witness,
     worker::Worker,
 };
@@ -52,8 +52,9 @@ pub(crate) async fn answer(
 }
 
 async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let state = worker.shared.state().clone();
+    let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
     let observer = Arc::clone(&worker.shared.witness) as Arc<dyn Observer>;
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
@@ -74,12 +75,14 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
             return finish(Some(record), error.respond(surface));
         }
     };
+    let mut record = Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer);
+    record.trace = trace;
     let endpoint = state.endpoint(placed);
     let body = if body.is_end_stream() { Body::Empty } else { Body::frames(body) };
     let mut call = Call {
         rest: percent_encoding::percent_decode_str(rest).decode_utf8_lossy().into_owned(),
         surface: placed.route.surface,
-        record: Some(Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer)),
+        record: Some(record),
         upstream: Arc::clone(&worker.upstream) as Arc<dyn Upstream>,
         state: Arc::clone(&state),
         deadline: None,
@@ -100,6 +103,10 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
             error.respond(call.surface)
         }
     };
+    let mut response = response;
+    if let (Some(record), true) = (&call.record, state.settings.metrics.details) {
+        record.tell(response.headers_mut());
+    }
     finish(call.record.take(), response)
 }
 

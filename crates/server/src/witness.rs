@@ -1,6 +1,6 @@
 //! Who is told of every request: counts it, remembers it, and passes it on to the log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use http::{HeaderValue, Method, Response, header, request::Parts};
 use llm_router_endpoints::{Body, Facts, Observer, State};
@@ -15,6 +15,8 @@ pub struct Witness {
     pub(crate) metrics: Metrics,
     /// The last finished requests.
     pub ring: Ring,
+    /// When it began.
+    pub(crate) began: Instant,
     next: Arc<dyn Observer>,
 }
 
@@ -22,7 +24,8 @@ impl Witness {
     /// Watches a router that begins with this snapshot.
     #[must_use]
     pub fn new(state: &State, next: Arc<dyn Observer>) -> Arc<Self> {
-        let witness = Self { metrics: Metrics::default(), ring: Ring::new(state.settings.metrics.requests_kept), next };
+        let ring = Ring::new(state.settings.metrics.requests_kept);
+        let witness = Self { metrics: Metrics::default(), ring, began: Instant::now(), next };
         witness.follow(state);
         Arc::new(witness)
     }

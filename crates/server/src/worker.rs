@@ -92,7 +92,12 @@ impl Shared {
 
     /// What is seen beside the counters.
     fn around(&self) -> Around {
-        Around { connections: self.connections(), most_connections: self.most as usize, lost_lines: 0, redis: None }
+        Around {
+            connections: self.connections(),
+            most_connections: self.most as usize,
+            lost_lines: crate::log::lost(),
+            redis: None,
+        }
     }
 
     /// Client connections that are open.

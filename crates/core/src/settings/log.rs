@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::Reader;
+use crate::{catalogue::BaseUrl, secret::Secret};
 
 /// How much is logged, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +82,35 @@ pub struct Metrics {
     pub requests_kept: usize,
     /// `response_details`: whether answers tell in `x-llm-router-*` headers who answered.
     pub details: bool,
+    /// Where spans are sent; `None` exports none.
+    pub traces: Option<Traces>,
+}
+
+/// Traces over OTLP.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// `otlp_endpoint`: the collector's URL without the path `/v1/traces`.
+    pub endpoint: BaseUrl,
+    /// `otlp_headers`: what the collector wants to see, such as a key; never shown.
+    pub headers: Vec<(String, Secret)>,
+    /// `otlp_share`: of requests that bring no trace along, how many of 100 begin a recorded one.
+    pub share: u8,
+}
+
+fn traces(r: &mut Reader<'_>) -> Option<Traces> {
+    let endpoint = r.optional("otlp_endpoint", "");
+    let headers = r.secret("otlp_headers").map(|text| {
+        let pairs = text.expose().split(',').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.trim().to_owned(), Secret::new(value.trim().to_owned()))).collect()
+    });
+    let share = u8::try_from(r.whole("otlp_share", 100, 0..=100)).unwrap_or(100);
+    match BaseUrl::parse(&endpoint?) {
+        Ok(endpoint) => Some(Traces { endpoint, headers: headers.unwrap_or_default(), share }),
+        Err(why) => {
+            r.refuse("otlp_endpoint", why);
+            None
+        }
+    }
 }
 
 impl Metrics {
@@ -89,6 +119,7 @@ impl Metrics {
             enabled: r.boolean("use_prometheus", false),
             requests_kept: usize::try_from(r.whole("requests_kept", 500, 0..=100_000)).unwrap_or(0),
             details: r.boolean("response_details", false),
+            traces: traces(r),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::problem::{Findings, Problem, Problems};
 pub use self::{
     admin::Admin,
     layer::PREFIX,
-    log::{Log, LogFormat, LogLevel, Metrics},
+    log::{Log, LogFormat, LogLevel, Metrics, Traces},
     models::Models,
     queue::Queue,
     redis::{OnRedisDown, Redis},

@@ -4,8 +4,11 @@
 
 mod livez;
 mod metrics;
+mod overview;
 mod readyz;
 mod reload;
+mod requests;
+mod status;
 mod upgrade;
 
 use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
@@ -30,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Page {
     /// Its method; GET also answers HEAD.
     pub method: Method,
-    /// Its path.
+    /// Its path. A last segment `{name}` takes the rest of a path.
     pub path: &'static str,
     /// What it answers.
     pub answer: for<'a> fn(&'a Visit) -> BoxFuture<'a, Response<Body>>,
@@ -44,6 +47,38 @@ pub struct Visit {
     pub shared: Arc<Shared>,
     /// The request's head. Its body is not read.
     pub head: Parts,
+    /// The page's path, as the page has it.
+    pub path: &'static str,
+}
+
+impl Page {
+    fn leads(&self, path: &str) -> bool {
+        match self.path.split_once('{') {
+            None => self.path == path,
+            Some((before, _)) => path.len() > before.len() && path.starts_with(before),
+        }
+    }
+}
+
+impl Visit {
+    /// What a last `{name}` segment of the page's path stands for, percent-decoded; empty without one.
+    #[must_use]
+    pub fn rest(&self) -> String {
+        let before = self.path.split_once('{').map_or(self.path, |(before, _)| before);
+        decoded(self.head.uri.path().get(before.len()..).unwrap_or_default())
+    }
+
+    /// A field of the query, percent-decoded; the first of its name, and none that is empty.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<String> {
+        let pairs = self.head.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+        let mut values = pairs.filter(|(key, value)| *key == name && !value.is_empty());
+        values.next().map(|(_, value)| decoded(&value.replace('+', " ")))
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Serves the pages until the process is over.
@@ -89,12 +124,12 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (head, _) = request.into_parts();
     let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
-    let here = || inventory::iter::<Page>().filter(|page| page.path == head.uri.path());
+    let here = || inventory::iter::<Page>().filter(|page| page.leads(head.uri.path()));
     let Some(page) = here().find(|page| page.method == method) else {
         let allow: Vec<&str> = here().map(|page| page.method.as_str()).collect();
         return Ok(nowhere(&allow.join(", ")));
     };
-    let visit = Visit { shared, head };
+    let visit = Visit { shared, head, path: page.path };
     Ok((page.answer)(&visit).await)
 }
 

@@ -8,6 +8,7 @@ mod histogram;
 mod page;
 mod process;
 mod series;
+mod view;
 
 use std::{
     sync::{
@@ -22,8 +23,9 @@ use llm_router_endpoints::{Facts, Outcome, State, Trouble};
 
 pub(crate) use self::{
     exposition::CONTENT_TYPE,
-    page::{Around, render},
+    page::{Around, render, serves},
     series::{METRICS, UNMATCHED},
+    view::ModelView,
 };
 use self::{
     histogram::{Counter, Histogram, OVERHEAD},
@@ -113,8 +115,9 @@ impl Metrics {
     /// The router's own time: without the client's sending, the line, and attempts that failed.
     fn overhead(&self, facts: &Facts) {
         let phases = &facts.phases;
-        if let (Some(forwarded), true) = (facts.forwarded, facts.tries.is_empty() && facts.attempts == 1) {
-            self.before.time(forwarded.saturating_sub(phases.body + phases.queued));
+        // A batch asks many times; its times lie across each other.
+        if let (Some(overhead), true) = (facts.overhead(), facts.attempts as usize <= facts.tries.len() + 1) {
+            self.before.time(overhead);
         }
         if let (Some(came), Some(handed)) = (facts.first_byte, phases.handed) {
             self.after.time(handed.saturating_sub(came));

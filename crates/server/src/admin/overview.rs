@@ -1,0 +1,146 @@
+//! `GET /admin/overview`: what the router is doing now. `GET /admin/live`: the same every second, as events.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::{Body as HttpBody, Frame};
+use llm_router_endpoints::{Body, BodyError, BoxFuture, Phase, Pool};
+use serde_json::{Value, json};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::{Page, Visit, json as answer_json, requests::brief};
+use crate::{
+    metrics::{ModelView, serves},
+    ring::{Filter, Finished},
+    worker::Shared,
+};
+
+inventory::submit! { Page { method: Method::GET, path: "/admin/overview", answer: once } }
+inventory::submit! { Page { method: Method::GET, path: "/admin/live", answer: live } }
+
+/// Between two events.
+const BEAT: Duration = Duration::from_secs(1);
+/// How many finished requests an overview shows.
+const SHOWN: usize = 20;
+/// How far back "recent" reaches.
+const RECENT: Duration = Duration::from_secs(60);
+
+fn once(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
+    Box::pin(async { answer_json(StatusCode::OK, &overview(&visit.shared)) })
+}
+
+fn live(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
+    Box::pin(async {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut response = Response::new(Body::stream(Live { shared: Arc::clone(&visit.shared), beat }));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    })
+}
+
+/// An overview at every beat, made only when the reader can take it; over when the router drains.
+struct Live {
+    shared: Arc<Shared>,
+    beat: Interval,
+}
+
+impl HttpBody for Live {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        ready!(self.beat.poll_tick(cx));
+        if self.shared.life.phase() >= Phase::Over {
+            return Poll::Ready(None);
+        }
+        let event = format!("data: {}\n\n", overview(&self.shared));
+        Poll::Ready(Some(Ok(Frame::data(event.into()))))
+    }
+}
+
+/// Everything the status page and `llm-router top` show.
+pub(super) fn overview(shared: &Shared) -> Value {
+    let state = shared.state();
+    let witness = &shared.witness;
+    let recent = recent(shared);
+    let models: Vec<Value> =
+        state.pools().map(|pool| model(pool, &witness.metrics.model(&pool.model.name), &recent)).collect();
+    let shown: Vec<Value> =
+        witness.ring.find(&Filter::default(), SHOWN).iter().map(|finished| brief(finished)).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "up_seconds": witness.began.elapsed().as_secs(),
+        "phase": format!("{:?}", shared.life.phase()).to_lowercase(),
+        "connections": shared.connections(),
+        "in_progress": witness.metrics.in_progress(),
+        "refused": witness.metrics.refusals(),
+        "models": models,
+        "requests": shown,
+    })
+}
+
+fn recent(shared: &Shared) -> Vec<Arc<Finished>> {
+    let now = SystemTime::now();
+    let mut all = shared.witness.ring.find(&Filter::default(), usize::MAX);
+    all.retain(|finished| now.duration_since(finished.at).is_ok_and(|age| age < RECENT));
+    all
+}
+
+fn model(pool: &Pool, view: &ModelView, recent: &[Arc<Finished>]) -> Value {
+    let name = &pool.model.name;
+    let providers: Vec<Value> = pool
+        .balancer
+        .status()
+        .iter()
+        .map(|status| {
+            let counted = view.provider(&status.id);
+            let firsts: Vec<Duration> = recent
+                .iter()
+                .filter(|finished| {
+                    finished.facts.model.as_ref() == Some(name) && finished.facts.provider.as_ref() == Some(&status.id)
+                })
+                .filter_map(|finished| finished.facts.first_byte)
+                .collect();
+            json!({
+                "id": status.id,
+                "type": counted.kind,
+                "state": status.standing.name(),
+                "serves": serves(status),
+                "in_flight": status.in_flight,
+                "limit": status.limit,
+                "expected_ms": status.latency.as_secs_f64() * 1e3,
+                "calls": counted.calls,
+                "errors": counted.errors,
+                "fallbacks": counted.fallbacks,
+                "cancelled": counted.cancelled,
+                "tokens_in": counted.tokens[0],
+                "tokens_out": counted.tokens[1],
+                "tokens_cached": counted.tokens[2],
+                "first_token_ms": median(firsts),
+            })
+        })
+        .collect();
+    json!({
+        "name": name,
+        "strategy": view.strategy,
+        "queued": pool.queued(),
+        "outcomes": view.outcomes.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
+        "first_token_p50_ms": view.first_token[0].map(|seconds| seconds * 1e3),
+        "first_token_p95_ms": view.first_token[1].map(|seconds| seconds * 1e3),
+        "providers": providers,
+    })
+}
+
+fn median(mut times: Vec<Duration>) -> Option<f64> {
+    times.sort_unstable();
+    times.get(times.len() / 2).map(|time| (time.as_secs_f64() * 1e5).round() / 1e2)
+}

@@ -1,0 +1,139 @@
+//! `GET /admin/requests` and `GET /admin/requests/{id}`: the last finished requests, and what became of one.
+
+use std::time::Duration;
+
+use http::{Method, Response, StatusCode};
+use llm_router_balancer::{Considered, Explanation, Verdict};
+use llm_router_endpoints::{Body, BoxFuture, Facts};
+use serde_json::{Value, json};
+
+use super::{Page, Visit, json as answer_json};
+use crate::{
+    ring::{Filter, Finished},
+    stamp,
+};
+
+inventory::submit! { Page { method: Method::GET, path: "/admin/requests", answer: list } }
+inventory::submit! { Page { method: Method::GET, path: "/admin/requests/{id}", answer: one } }
+
+/// The most requests of one answer.
+const MOST: usize = 1000;
+/// How many requests an answer has when nobody says.
+const USUAL: usize = 100;
+
+fn list(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
+    Box::pin(async {
+        let field = |name| visit.field(name);
+        let filter = Filter {
+            model: field("model"),
+            provider: field("provider"),
+            outcome: field("outcome"),
+            status: field("status"),
+        };
+        let most = field("limit").and_then(|limit| limit.parse().ok()).unwrap_or(USUAL).min(MOST);
+        let ring = &visit.shared.witness.ring;
+        let requests: Vec<Value> = ring.find(&filter, most).iter().map(|finished| brief(finished)).collect();
+        answer_json(StatusCode::OK, &json!({"kept": ring.is_on(), "requests": requests}))
+    })
+}
+
+fn one(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
+    Box::pin(async {
+        let ring = &visit.shared.witness.ring;
+        match ring.get(&visit.rest()) {
+            Some(finished) => answer_json(StatusCode::OK, &whole(&finished)),
+            None => {
+                let why = if ring.is_on() { "it is not among the last requests" } else { "requests_kept is 0" };
+                answer_json(StatusCode::NOT_FOUND, &json!({"error": format!("no such request: {why}")}))
+            }
+        }
+    })
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A request in a list.
+pub(super) fn brief(finished: &Finished) -> Value {
+    let facts = &finished.facts;
+    json!({
+        "id": facts.id,
+        "at": stamp::rfc3339(finished.at),
+        "method": facts.method.as_str(),
+        "route": facts.route,
+        "model": facts.model,
+        "provider": facts.provider,
+        "status": facts.status,
+        "outcome": facts.outcome.name(),
+        "reason": facts.reason,
+        "stream": facts.stream,
+        "attempts": facts.attempts,
+        "tokens_in": facts.usage.as_ref().map(|usage| usage.input),
+        "tokens_out": facts.usage.as_ref().map(|usage| usage.output),
+        "first_byte_ms": facts.first_byte.map(millis),
+        "took_ms": millis(facts.took),
+    })
+}
+
+/// A request with everything that is known of it.
+fn whole(finished: &Finished) -> Value {
+    let facts = &finished.facts;
+    let mut value = brief(finished);
+    value["trace_id"] = facts.trace.map(|trace| format!("{:032x}", trace.id)).into();
+    value["bytes_in"] = facts.received.into();
+    value["bytes_out"] = facts.sent.into();
+    value["tokens_cached"] = facts.usage.as_ref().and_then(|usage| usage.cached).into();
+    value["dropped_fields"] = json!(facts.dropped);
+    value["error"] = json!(facts.error);
+    value["phases_ms"] = phases(facts);
+    let failed = facts.tries.iter().map(|failed| {
+        let (began, took) = (millis(failed.began), millis(failed.took));
+        json!({"provider": failed.provider, "failure": failed.trouble.name(), "began_ms": began, "took_ms": took})
+    });
+    value["failed_attempts"] = failed.collect();
+    value["choices"] = facts.choices.iter().map(choice).collect();
+    value
+}
+
+fn phases(facts: &Facts) -> Value {
+    let phases = &facts.phases;
+    json!({
+        "body": facts.forwarded.map(|_| millis(phases.body)),
+        "queue": facts.forwarded.map(|_| millis(phases.queued)),
+        "pick": facts.overhead().map(millis),
+        "sent_at": facts.forwarded.map(millis),
+        "connect": facts.forwarded.map(|_| millis(phases.connect)),
+        "head_at": phases.head.map(millis),
+        "first_byte_at": facts.first_byte.map(millis),
+        "last_byte_at": phases.last_byte.map(millis),
+        "pieces": phases.pieces,
+        "longest_gap": millis(phases.longest_gap),
+    })
+}
+
+fn choice(explanation: &Explanation) -> Value {
+    let considered = |(index, considered): (usize, &Considered)| {
+        json!({
+            "provider": considered.id,
+            "chosen": index == explanation.chosen,
+            "verdict": verdict(considered.verdict),
+            "score": considered.score,
+        })
+    };
+    explanation.candidates.iter().enumerate().map(considered).collect()
+}
+
+fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Eligible => "could serve".to_owned(),
+        Verdict::Full => "all its places were taken".to_owned(),
+        Verdict::Paused(reason) => format!("was left alone ({})", format!("{reason:?}").to_lowercase()),
+        Verdict::Probe => "was due to be tried again".to_owned(),
+        Verdict::Tried => "had failed this request".to_owned(),
+        Verdict::Tags => "lacks a tag".to_owned(),
+        Verdict::Tier => "is of a higher tier".to_owned(),
+        Verdict::Drained => "was paused by hand".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The counters of one model as values, for the status page.
+
+use std::sync::Arc;
+
+use super::{Metrics, Relaxed, outcome_words, series::ProviderSeries};
+
+/// A model's counters at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct ModelView {
+    /// How its providers are chosen among.
+    pub strategy: Arc<str>,
+    /// Requests by how they ended.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Seconds to the first token: of half of the streams, and of 19 in 20.
+    pub first_token: [Option<f64>; 2],
+    providers: Vec<(Arc<str>, ProviderView)>,
+}
+
+/// A provider's counters at one moment.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct ProviderView {
+    /// Its type.
+    pub kind: &'static str,
+    /// How often it was asked.
+    pub calls: u64,
+    /// Attempts that failed, broken answers included.
+    pub errors: u64,
+    /// Requests it answered after another one had failed.
+    pub fallbacks: u64,
+    /// Answers that clients gave up.
+    pub cancelled: u64,
+    /// Tokens read, written, cached.
+    pub tokens: [u64; 3],
+}
+
+impl ModelView {
+    /// A provider's counters; zeros for one that was never counted.
+    pub(crate) fn provider(&self, id: &str) -> ProviderView {
+        self.providers.iter().find(|(known, _)| **known == *id).map(|(_, view)| *view).unwrap_or_default()
+    }
+}
+
+impl Metrics {
+    /// The counters of a model; empty for one that is not there.
+    pub(crate) fn model(&self, name: &Arc<str>) -> ModelView {
+        let tables = self.tables.load();
+        let Some(series) = tables.models.get(name) else { return ModelView::default() };
+        // The provider with the most streams speaks for the model.
+        let busiest =
+            series.providers.iter().map(|p| p.first_token.read()).max_by_key(super::histogram::Reading::count);
+        let quantile = |share| busiest.as_ref().and_then(|reading| reading.quantile(share));
+        ModelView {
+            strategy: Arc::clone(&series.strategy),
+            outcomes: outcome_words().zip(series.counts.outcomes.iter().map(super::Counter::get)).collect(),
+            first_token: [quantile(0.5), quantile(0.95)],
+            providers: series.providers.iter().map(|p| (Arc::clone(&p.id), provider(p))).collect(),
+        }
+    }
+
+    /// Requests under way.
+    pub(crate) fn in_progress(&self) -> i64 {
+        self.in_progress.load(Relaxed).max(0)
+    }
+
+    /// Requests that the router refused by itself.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().map(|(_, count)| count).sum()
+    }
+}
+
+fn provider(series: &ProviderSeries) -> ProviderView {
+    ProviderView {
+        kind: series.kind,
+        calls: series.calls.get(),
+        errors: series.errors.iter().map(super::Counter::get).sum(),
+        fallbacks: series.fallbacks.get(),
+        cancelled: series.cancelled.get(),
+        tokens: [series.tokens[0].get(), series.tokens[1].get(), series.tokens[2].get()],
+    }
+}

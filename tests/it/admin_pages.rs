@@ -1,0 +1,128 @@
+//! The operators' pages about requests: what became of one and why, the live view, and the page in a browser.
+
+use std::{process::Command, time::Duration};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt as _;
+use llm_router_mock::{Mock, MockServer, Script};
+use llm_router_tests::{Client, Provider, Router, models, until};
+use serde_json::{Value, json};
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn ask(model: &str) -> Bytes {
+    json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "hi"}]}).to_string().into()
+}
+
+fn admin(router: &Router) -> Client {
+    Client::new(router.running().admin_address().expect("tests let the system choose a port"))
+}
+
+fn request(id: &str, model: &str) -> Request<Bytes> {
+    let request = Request::post("/v1/chat/completions").header("x-request-id", id).header("traceparent", TRACE);
+    request.body(ask(model)).expect("the request is well formed")
+}
+
+/// A router whose first choice refuses and whose second one answers; both mocks.
+async fn started() -> (Router, MockServer, MockServer) {
+    let busy =
+        Mock::spawn(Script::parse("status=503").expect("the script is well formed")).await.expect("a port is free");
+    let well = Mock::spawn(Script::default()).await.expect("a port is free");
+    let both = vec![
+        Provider::new("busy", "openai", &busy.url()).with("tier", 0),
+        Provider::new("well", "vllm", &well.url()).with("tier", 1),
+    ];
+    let settings = [("admin_port", "0"), ("response_details", "true")];
+    (Router::start(&models([("m", both)]), &settings), busy, well)
+}
+
+#[tokio::test]
+async fn why_a_request_went_where_it_went_is_told_afterwards() {
+    let (router, _busy, well) = started().await;
+    let reply = router.client().send(request("one", "m")).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.headers["x-llm-router-provider"], "well");
+    assert_eq!(reply.headers["x-llm-router-attempts"], "2");
+    let overhead: u64 = reply.headers["x-llm-router-overhead-us"].to_str().expect("text").parse().expect("a number");
+    assert!(overhead < 5_000_000, "{overhead}");
+    assert_eq!(router.client().send(request("two", "nope")).await.headers["x-llm-router-attempts"], "0");
+    until("both are remembered", async || list(&router, "").await.len() == 2).await;
+    assert_eq!(list(&router, "").await, ["two", "one"]);
+    assert_eq!(list(&router, "?status=4xx").await, ["two"]);
+    assert_eq!(list(&router, "?model=m&provider=well&outcome=complete&status=200").await, ["one"]);
+    assert_eq!(list(&router, "?limit=1").await, ["two"]);
+    let one = admin(&router).get("/admin/requests/one").await.json();
+    assert_eq!(one["failed_attempts"][0]["provider"], "busy");
+    assert_eq!(one["failed_attempts"][0]["failure"], "503");
+    assert_eq!(one["choices"][0][0]["chosen"], true, "{one}");
+    assert_eq!(one["choices"][1][0]["verdict"], "had failed this request", "{one}");
+    assert_eq!(one["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert!(one["phases_ms"]["head_at"].is_number() && one["phases_ms"]["connect"].is_number(), "{one}");
+    assert_eq!(admin(&router).get("/admin/requests/two").await.json()["reason"], "model_not_found");
+    assert_eq!(admin(&router).get("/admin/requests/three").await.status, 404);
+    let seen = well.requests().pop().expect("it answered");
+    let sent = seen.headers["traceparent"].to_str().expect("text").to_owned();
+    assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && sent.ends_with("-01"), "{sent}");
+    assert_ne!(sent, TRACE, "the router's own span is the provider's parent");
+}
+
+async fn list(router: &Router, query: &str) -> Vec<String> {
+    let reply = admin(router).get(&format!("/admin/requests{query}")).await.json();
+    let requests = reply["requests"].as_array().expect("a list");
+    requests.iter().map(|request| request["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_live_view_sends_the_state_of_every_provider() {
+    let (router, _busy, _well) = started().await;
+    assert_eq!(router.client().send(request("one", "m")).await.status, 200);
+    let live = Request::get("/admin/live").body(Bytes::new()).expect("the request is well formed");
+    let mut body = admin(&router).open(live).await.into_body();
+    for _ in 0..2 {
+        let event = tokio::time::timeout(Duration::from_secs(10), body.frame()).await.expect("every second");
+        let event = event.expect("it goes on").expect("it is whole").into_data().expect("it is data");
+        let text = String::from_utf8_lossy(&event).into_owned();
+        let value: Value = serde_json::from_str(text.strip_prefix("data: ").expect("an event")).expect("JSON");
+        assert_eq!(value["models"][0]["providers"][1]["id"], "well", "{value}");
+        assert_eq!(value["models"][0]["providers"][0]["errors"], 1, "{value}");
+        assert_eq!(value["models"][0]["providers"][1]["in_flight"], 0, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_ring_nothing_is_remembered() {
+    let router = Router::start(&models([("m", vec![])]), &[("admin_port", "0"), ("requests_kept", "0")]);
+    assert_eq!(router.client().send(request("one", "nope")).await.status, 404);
+    assert_eq!(admin(&router).get("/admin/requests").await.json(), json!({"kept": false, "requests": []}));
+}
+
+#[tokio::test]
+async fn the_page_shows_the_router_in_a_browser() {
+    let (router, _busy, _well) = started().await;
+    assert_eq!(router.client().send(request("shown</script><b>", "m")).await.status, 200);
+    until("it is remembered", async || !list(&router, "").await.is_empty()).await;
+    let address = admin(&router);
+    let page = address.get("/").await;
+    assert!(page.headers["content-security-policy"].to_str().expect("text").starts_with("default-src 'none'"));
+    assert!(!page.text().contains("https://"), "the page asks nobody else for anything");
+    let url = format!("http://{}/", router.running().admin_address().expect("there are pages"));
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let profile = format!("--user-data-dir={}", folder.path().display());
+    let browse = tokio::task::spawn_blocking(move || {
+        Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", &profile])
+            .args(["--disable-dev-shm-usage", "--timeout=4000", "--dump-dom", &url])
+            .output()
+    });
+    let shown = match browse.await.expect("the browser's thread ends") {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(_) => {
+            assert!(std::env::var_os("CI").is_none(), "chromium is missing: install the Debian package chromium");
+            return;
+        }
+    };
+    for expected in ["shown&lt;/script&gt;&lt;b&gt;", ">busy<", ">well<", "in flight", "tokens a second"] {
+        assert!(shown.contains(expected), "no {expected:?} in\n{shown}");
+    }
+}
