@@ -8,10 +8,10 @@ use fred::clients::{Client, SubscriberClient};
 use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::config::Server;
-use fred::types::{ConnectHandle, InfoKind, Message};
+use fred::types::{ConnectHandle, InfoKind, Message, Value};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::config::RedisError;
 use super::event::StoreEvent;
@@ -232,6 +232,9 @@ async fn listen(
     (mut messages, mut connected): (broadcast::Receiver<Message>, broadcast::Receiver<Server>),
 ) {
     let mut subscribed = false;
+    // A connection that only listens would not notice that the other end is gone.
+    let mut knock = interval(shared.config.ttl / 3);
+    knock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             message = messages.recv() => match message {
@@ -244,6 +247,7 @@ async fn listen(
                 // What was said in between was said to nobody.
                 shared.poll_now.notify_one();
             }
+            _ = knock.tick(), if subscribed => drop(ear.ping::<Value>(None).await),
             () = sleep(RETRY_MAX), if !subscribed => {
                 subscribed = ear.is_connected() && subscribe(shared, ear).await.is_ok();
             }

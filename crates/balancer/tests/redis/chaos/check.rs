@@ -113,7 +113,8 @@ fn fences(report: &mut Report, here: &[Record], faults: &[Fault]) {
     }
 }
 
-/// No resource stands idle for longer than a session while somebody waits for it and the server grants.
+/// No resource stands idle for longer than a session while somebody waits for it. Not counted is the time in which the
+/// server cannot grant, or in which a process is stopped that may be in line: only its session's end tells that.
 fn idle(report: &mut Report, resource: &str, here: &[Record], all: &[Record], faults: &[Fault]) {
     let models: Vec<_> =
         MODELS.iter().filter(|(_, names)| names.contains(&resource)).map(|&(model, _)| model).collect();
@@ -124,15 +125,33 @@ fn idle(report: &mut Report, resource: &str, here: &[Record], all: &[Record], fa
     for record in here {
         let (from, until) = (busy_until, record.begin);
         busy_until = busy_until.max(record.end.unwrap_or(u64::MAX));
-        if from == 0 || until <= from {
+        if from == 0 || until <= from + micros(TTL) + SLACK || !wanted(from + micros(TTL), until) {
             continue;
         }
-        let quiet = |fault: &&Fault| fault.process.is_none() && fault.from < until && settled(fault) > from;
-        let excused: u64 = faults.iter().filter(quiet).map(|f| settled(f).min(until) - f.from.max(from)).sum();
-        let limit = micros(TTL) + SLACK + excused;
-        if until > from + limit && wanted(from + micros(TTL), until) {
-            report.idle.push(format!("{resource} from {from} to {until}"));
+        let excused = covered(faults.iter().map(|fault| (fault.from, harmless(fault))), from, until);
+        if until > from + micros(TTL) + SLACK + excused {
+            report.idle.push(format!("{resource} from {from} to {until}, {excused} of it excused"));
         }
+    }
+}
+
+/// How much of a time the spans cover.
+fn covered(spans: impl Iterator<Item = (u64, u64)>, from: u64, until: u64) -> u64 {
+    let mut spans: Vec<_> = spans.map(|(a, b)| (a.clamp(from, until), b.clamp(from, until))).collect();
+    spans.sort_unstable();
+    let (mut sum, mut end) = (0, from);
+    for (a, b) in spans {
+        sum += b.saturating_sub(a.max(end));
+        end = end.max(b);
+    }
+    sum
+}
+
+/// When a fault can keep a slot from nobody any more.
+fn harmless(fault: &Fault) -> u64 {
+    match fault.process {
+        Some(_) => fault.until.min(fault.from + micros(TTL)) + SLACK / 3,
+        None => settled(fault),
     }
 }
 

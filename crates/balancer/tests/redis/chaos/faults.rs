@@ -148,7 +148,7 @@ impl Stage {
 
     fn befall_server(&mut self) {
         let from = now();
-        let kind = std::env::var("LLMR_CHAOS_KIND").map_or([5, 4, 3, 6][self.turn % 4], |k| k.parse().unwrap());
+        let kind = [5, 4, 3, 6][self.turn % 4];
         self.turn += 1;
         self.counts[kind] += 1;
         match kind {

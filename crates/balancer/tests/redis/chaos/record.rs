@@ -31,7 +31,8 @@ pub struct Writer(File);
 
 impl Writer {
     pub fn create(folder: &Path) -> Self {
-        let path = folder.join(format!("{}.leases", std::process::id()));
+        // Ids of processes come again; the time does not.
+        let path = folder.join(format!("{}-{}.leases", std::process::id(), now()));
         Self(File::create(path).unwrap())
     }
 
@@ -68,7 +69,7 @@ impl Records {
     pub fn refresh(&mut self) {
         let files = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
         for path in files.filter(|path| path.extension().is_some_and(|kind| kind == "leases")) {
-            let process = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+            let process = path.file_stem().unwrap().to_str().unwrap().split('-').next().unwrap().parse().unwrap();
             let (offset, rest) = self.read.entry(path.clone()).or_default();
             let mut file = File::open(&path).unwrap();
             file.seek(SeekFrom::Start(*offset)).unwrap();
