@@ -26,12 +26,49 @@ pub(crate) enum Command {
     /// Serve clients (the default).
     Serve(Serve),
     /// Read settings, models and prompts, print every problem and warning, and exit: 0 when the router would start.
-    Check(Serve),
+    Check(Check),
     /// Have the running router start its program anew and hand its listening sockets over: nothing is refused or cut.
     Upgrade(Serve),
+    /// Compare the balancing strategies on simulated back-ends.
+    Simulate(Simulate),
+    /// Measure this router, or any gateway, and put others beside it.
+    Bench(llm_router_bench::Args),
     /// Run a scripted provider that speaks every dialect, for trials and tests.
     #[command(after_long_help = llm_router_mock::Script::grammar())]
     Mock(Mock),
+}
+
+/// What to check.
+#[derive(Group)]
+pub(crate) struct Check {
+    /// Print instead, as a table, what each client's API can carry to each provider type.
+    #[arg(long)]
+    pub(crate) capabilities: bool,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+/// What to simulate.
+#[derive(Group)]
+pub(crate) struct Simulate {
+    /// A scenario by its name, such as H1; an unknown name lists them all.
+    #[arg(long, value_name = "NAME", default_value = "H1")]
+    pub(crate) scenario: String,
+    /// The load, in the unit of the scenario: mostly the share of what the back-ends can do.
+    #[arg(long, value_name = "X", default_value_t = 0.7)]
+    pub(crate) load: f64,
+    /// Routers that send to the same back-ends; as the scenario has it when left out.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) replicas: Option<u32>,
+    /// The same seed gives the same report, bit for bit.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a plot to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// Settings; whatever stands here wins over the environment and the settings file.

@@ -1,12 +1,17 @@
 //! `llm-router check`: everything that is wrong with the configuration, at once.
 
+use llm_router_core::translate::capabilities;
 use llm_router_server::load;
 
-use crate::{args::Serve, serve};
+use crate::{args::Check, serve};
 
 #[expect(clippy::print_stdout, reason = "the findings are the command's output")]
-pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
-    let ((state, origin), warnings) = load::check(serve::sources(args))?;
+pub(crate) fn run(args: &Check) -> Result<(), Box<dyn std::error::Error>> {
+    if args.capabilities {
+        println!("{}", capabilities());
+        return Ok(());
+    }
+    let ((state, origin), warnings) = load::check(serve::sources(&args.serve))?;
     for warning in &warnings {
         println!("warning: {warning}");
     }

@@ -5,6 +5,7 @@ mod check;
 mod logs;
 mod mock;
 mod serve;
+mod simulate;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Upgrade(args)) => upgrade::run(&args),
+        Some(Command::Simulate(args)) => simulate::run(&args),
+        Some(Command::Bench(args)) => llm_router_bench::run(&args, &mut std::io::stdout()).map_err(Into::into),
         Some(Command::Mock(args)) => mock::run(&args),
     };
     match result {
