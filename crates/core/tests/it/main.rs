@@ -2,5 +2,6 @@
 
 mod golden;
 mod json;
+mod round_trip;
 mod translate;
 mod vanish;

@@ -2,8 +2,9 @@
 
 use llm_router_core::{
     api_type,
+    dialect::{ErrorInfo, ErrorKind},
     operation::Operation,
-    translate::{Context, Policy, Translated, Translation, translate},
+    translate::{Context, FetchedImage, Policy, TranslateError, Translated, Translation, translate},
 };
 use serde_json::{Value, json};
 
@@ -92,4 +93,117 @@ fn an_openai_stream_with_tools_becomes_a_message_stream() {
     let summary = got.reply.finish().unwrap();
     assert_eq!(summary.usage.unwrap().total(), 8);
     assert!(out.ends_with(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+}
+
+fn error(from: Operation, to: &str, body: &Value, policy: Policy) -> TranslateError {
+    let to = api_type::find(to).expect("a known type");
+    let context = Context { policy, ..context() };
+    translate(from, to, body.to_string().as_bytes(), &context).expect_err("it cannot be sent")
+}
+
+fn answer(from: Operation, to: &str, body: &Value) -> Value {
+    let to = api_type::find(to).expect("a known type");
+    match translate(from, to, body.to_string().as_bytes(), &context()).expect("translatable") {
+        Translation::Answer(answer) => serde_json::from_slice(&answer.body).expect("JSON"),
+        Translation::Send(sent) => panic!("{sent:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_names_the_field() {
+    let body = json!({"model": "m", "seed": 1, "messages": [{"role": "user", "content": "hi"}]});
+    let refused = error(Operation::ChatCompletions, "anthropic", &body, Policy::Reject);
+    let info = ErrorInfo::from(&refused);
+    assert_eq!((info.status, info.param.as_deref()), (400, Some("seed")));
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": 7}]});
+    let info = ErrorInfo::from(&error(Operation::ChatCompletions, "ollama", &body, Policy::Drop));
+    assert_eq!((info.status, info.param.as_deref()), (400, Some("messages[0].content")));
+    let body = json!({"model": "m", "messages": [{"role": "assistant", "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{broken"}}]}]});
+    let info = ErrorInfo::from(&error(Operation::ChatCompletions, "ollama", &body, Policy::Drop));
+    assert_eq!(info.param.as_deref(), Some("messages[0].tool_calls[0].function.arguments"));
+    let refused = error(
+        Operation::Responses,
+        "ollama",
+        &json!({"model": "m", "input": "hi", "previous_response_id": "r"}),
+        Policy::Drop,
+    );
+    assert_eq!(ErrorInfo::from(&refused).param.as_deref(), Some("previous_response_id"));
+    let refused = error(Operation::Embeddings, "anthropic", &json!({"model": "m", "input": "hi"}), Policy::Drop);
+    assert_eq!(ErrorInfo::from(&refused).code.as_deref(), Some("unsupported_operation"));
+}
+
+#[test]
+fn pictures_by_url_are_asked_for_where_the_provider_takes_bytes_only() {
+    let url = "https://example.com/a.png";
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": url}}]}]});
+    let refused = error(Operation::ChatCompletions, "ollama", &body, Policy::Drop);
+    assert_eq!(refused, TranslateError::Images { urls: vec![url.to_owned()], target: "ollama" });
+    let fetched = [FetchedImage { url: url.to_owned(), media_type: "image/png".to_owned(), data: "AAAA".to_owned() }];
+    let to = api_type::find("ollama").expect("a known type");
+    let again = Context { images: &fetched, ..context() };
+    let Ok(Translation::Send(sent)) = translate(Operation::ChatCompletions, to, body.to_string().as_bytes(), &again)
+    else {
+        panic!("it has all it needs");
+    };
+    let sent: Value = serde_json::from_slice(&sent.body).expect("JSON");
+    assert_eq!(sent["messages"][0]["images"], json!(["AAAA"]));
+    let sent: Value = serde_json::from_slice(&send(Operation::ChatCompletions, "anthropic", &body).body).expect("JSON");
+    assert_eq!(sent["messages"][0]["content"][0]["source"], json!({"type": "url", "url": url}));
+}
+
+#[test]
+fn what_needs_no_provider_is_answered_on_the_spot() {
+    let loaded = answer(Operation::OllamaChat, "vllm", &json!({"model": "m", "messages": []}));
+    assert_eq!((&loaded["done"], &loaded["done_reason"]), (&json!(true), &json!("load")));
+    let unloaded = answer(Operation::OllamaGenerate, "anthropic", &json!({"model": "m", "keep_alive": 0}));
+    assert_eq!((&unloaded["response"], &unloaded["done_reason"]), (&json!(""), &json!("unload")));
+    let count = json!({"model": "m", "messages": [{"role": "user", "content": "hello there, how are you?"}]});
+    assert_eq!(answer(Operation::CountTokens, "ollama", &count), json!({"input_tokens": 11}));
+}
+
+#[test]
+fn thinking_stops_where_the_messages_api_would_refuse_it() {
+    let turn = |thought: Value| {
+        json!({"model": "m", "think": true, "reasoning_effort": "low", "messages": [
+            {"role": "user", "content": "weather?"},
+            {"role": "assistant", "content": null, "reasoning_details": thought, "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "a", "content": "rain"},
+        ], "tools": [{"type": "function", "function": {"name": "f"}}]})
+    };
+    let sealed = turn(json!([{"type": "reasoning.text", "text": "hm", "signature": "seal"}]));
+    let body: Value =
+        serde_json::from_slice(&send(Operation::ChatCompletions, "anthropic", &sealed).body).expect("JSON");
+    assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": 2048}));
+    assert_eq!(body["messages"][1]["content"][0], json!({"type": "thinking", "thinking": "hm", "signature": "seal"}));
+    let plain = send(Operation::ChatCompletions, "anthropic", &turn(json!([])));
+    let body: Value = serde_json::from_slice(&plain.body).expect("JSON");
+    assert_eq!(body.get("thinking"), None);
+    assert!(plain.losses.fields().contains(&"reasoning_effort".to_owned()));
+}
+
+#[test]
+fn an_error_inside_a_stream_is_the_providers_own_and_comes_before_content_or_after() {
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let mut got = send(Operation::ChatCompletions, "anthropic", &body);
+    let mut out = Vec::new();
+    got.reply
+        .frame(b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n", &mut out)
+        .expect("fine");
+    assert!(!got.reply.has_content() && !out.is_empty());
+    let overloaded = b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    let fault = got.reply.frame(overloaded, &mut out).expect_err("an error event");
+    assert_eq!((fault.info().kind, fault.info().message.as_str()), (ErrorKind::Overloaded, "Overloaded"));
+    got.reply.abort(&fault.info(), &mut out);
+    assert!(
+        String::from_utf8(out)
+            .expect("text")
+            .ends_with("\"type\":\"overloaded_error\",\"param\":null,\"code\":null}}\n\n")
+    );
+    let mut got = send(Operation::Messages, "vllm", &body);
+    let fault = got.reply.whole(br#"{"error":{"message":"no slot","code":"overloaded"}}"#).expect_err("an error");
+    assert_eq!(fault.info().kind, ErrorKind::Overloaded);
+    assert!(got.reply.whole(b"[]").is_err());
 }
