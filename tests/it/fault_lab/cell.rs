@@ -103,8 +103,11 @@ impl Cell {
     /// Sends the cell's request. The error: nothing came of it in time.
     pub(super) fn request(&self, client: Client) -> impl Future<Output = Result<Reply, String>> + Send + use<> {
         let turns = json!([{"role": "user", "content": "say it"}]);
-        let body =
-            json!({"model": self.model, "stream": self.stream, "max_tokens": 500, "messages": turns}).to_string();
+        let body = match self.surface.name.starts_with("text>") {
+            false => json!({"model": self.model, "stream": self.stream, "max_tokens": 500, "messages": turns}),
+            true => json!({"model": self.model, "stream": self.stream, "user_last_statement": "say it"}),
+        };
+        let body = body.to_string();
         let path = self.surface.path;
         async move {
             let reply = tokio::time::timeout(SOON, client.post(path, body)).await;
@@ -120,7 +123,7 @@ impl Cell {
             return Err(format!("names an address: {text}"));
         }
         if !reply.status.is_success() {
-            let told = reply.whole && json.is_some_and(|value| !value["error"].is_null());
+            let told = reply.whole && json.is_some_and(|value| !value["error"].is_null() || value["status"] == false);
             let untold = || format!("{} without an error body: {text}", reply.status);
             return if told { Ok(Outcome::Refused) } else { Err(untold()) };
         }

@@ -69,4 +69,6 @@ pub(super) const SURFACES: &[Surface] = &[
     Surface { name: "openai>claude", path: "/v1/chat/completions", api_type: "anthropic" },
     Surface { name: "ollama>openai", path: "/api/chat", api_type: "openai" },
     Surface { name: "claude>openai", path: "/v1/messages", api_type: "openai" },
+    Surface { name: "text>openai", path: "/api/conversation_with_model", api_type: "openai" },
+    Surface { name: "text>ollama", path: "/api/conversation_with_model", api_type: "ollama" },
 ];
