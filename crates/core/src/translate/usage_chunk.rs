@@ -104,8 +104,10 @@ fn event_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// The usage numbers of a chunk that has nothing else.
 fn usage_of(event: &[u8]) -> Option<Usage> {
-    let finder = memmem::find(event, b"\"usage\"");
-    finder?;
+    let after = event[memmem::rfind(event, b"\"usage\"")? + 7..].trim_ascii_start().strip_prefix(b":")?;
+    if !after.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     let data = &event[memmem::find(event, b"data:")? + 5..];
     let chunk: Chunk = serde_json::from_slice(data.trim_ascii()).ok()?;
     chunk.choices.is_empty().then(|| chunk.usage.into())

@@ -9,7 +9,10 @@ use llm_router_core::{
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-fn config(cases: u32) -> ProptestConfig {
+/// `PROPTEST_CASES` asks for more, in the long form of the tests.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = wanted.unwrap_or(cases);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -132,7 +132,7 @@ fn nothing_of_a_full_request_vanishes() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::round_trip::config(96))]
 
     #[test]
     fn nothing_vanishes_whatever_is_left_out_or_put_in(
