@@ -30,12 +30,13 @@ pub(super) struct Batch {
 /// How many texts to ask for at the same time: `most`, but no more than the providers take. Texts that wait for their
 /// own siblings would only lose their patience in the line, and their places to others.
 pub(super) fn width(pool: &Pool, most: NonZeroUsize) -> usize {
-    let mut room: HashMap<Arc<str>, Option<u32>> = HashMap::new();
+    let mut room: HashMap<Arc<str>, Option<u64>> = HashMap::new();
     for status in pool.balancer.status() {
-        room.insert(status.resource, status.limit);
+        room.insert(status.resource, status.limit.map(u64::from));
     }
-    let room: Option<u32> = room.into_values().sum();
-    room.map_or(most.get(), |room| most.get().min(room as usize)).max(1)
+    let room: Option<u64> = room.into_values().sum();
+    let room = room.and_then(|room| usize::try_from(room).ok()).unwrap_or(usize::MAX);
+    most.get().min(room).max(1)
 }
 
 /// What came of one text; `None` while it has not been asked for.
