@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use llm_router_core::dialect::ErrorInfo;
+use llm_router_core::dialect::{ErrorInfo, ErrorKind};
 use serde_json::{Map, Value, json};
 
 use super::{check, inputs, pretty, readers};
@@ -33,6 +33,27 @@ fn golden_streams() {
             all.push_str(&format!("======== {client}\n{}", String::from_utf8(out).expect("text")));
         }
         check(&path, &all);
+    }
+}
+
+#[test]
+fn golden_streams_cut_in_the_middle() {
+    let error = ErrorInfo::new(ErrorKind::Upstream, "the provider ended the stream before it was complete");
+    for (provider, path) in inputs("streams") {
+        let body = fs::read(&path).expect("a readable file");
+        let mut all = String::new();
+        for (client, mut translator) in readers(provider, true) {
+            let mut out = Vec::new();
+            translator.frame(&body[..body.len() * 2 / 3], &mut out).expect("the whole is fine, so its beginning is");
+            translator.abort(&error, &mut out);
+            all.push_str(&format!("======== {client}\n{}", String::from_utf8(out).expect("text")));
+        }
+        if path.to_string_lossy().contains("tools") {
+            check(
+                &path.with_file_name(path.file_name().expect("a file").to_string_lossy().replace(".in.", "_cut.in.")),
+                &all,
+            );
+        }
     }
 }
 
