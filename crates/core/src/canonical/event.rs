@@ -96,6 +96,19 @@ impl Event<'_> {
     pub fn is_content(&self) -> bool {
         !matches!(self, Self::Start | Self::Ping | Self::Usage(_) | Self::Timings(_))
     }
+    /// How many bytes of the answer it holds: what a writer may have to keep until the answer ends.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Refusal { text, .. } | Self::Thought { text, .. } => text.len(),
+            Self::Signature { signature, .. } => signature.len(),
+            Self::Sealed { data, .. } => data.len(),
+            Self::ToolCall { id, name, .. } => id.len() + name.len(),
+            Self::Arguments { json, .. } => json.len(),
+            Self::Start | Self::Ping | Self::Stop { .. } | Self::Usage(_) | Self::Timings(_) | Self::End => 0,
+        }
+    }
+
     /// The answer it belongs to.
     #[must_use]
     pub fn choice(&self) -> Option<u32> {

@@ -7,6 +7,7 @@ mod capabilities;
 mod context;
 mod count;
 mod images;
+mod replay;
 mod reply;
 mod request;
 mod route;

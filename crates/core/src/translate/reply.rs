@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::route::{is_embedding, surface};
+use super::{
+    replay::replay,
+    route::{is_embedding, surface},
+};
 use crate::{
     canonical::{Event, Reply, Stop, Timings, Usage},
-    codec::{DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
+    codec::{CodecError, DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
     dialect::{
         ErrorInfo, Framing, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions,
         embeddings, lmstudio, ollama, openai, responses,
@@ -55,6 +58,8 @@ struct Stream {
     reader: Box<dyn ReadStream>,
     writer: Box<dyn WriteStream>,
     failed: bool,
+    /// How much of the answer came so far, in bytes.
+    size: usize,
 }
 
 /// How a provider's stream is cut into events.
@@ -156,6 +161,23 @@ impl ReplyTranslator {
         Ok(self.write_whole(reply).to_string().into_bytes())
     }
 
+    /// Translates a whole answer for a client that asked for a stream, for providers that do not stream when asked to.
+    ///
+    /// # Errors
+    /// As with [`whole`](Self::whole); nothing was appended.
+    pub fn whole_as_stream(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<Summary, StreamFault> {
+        let mut reply = read_whole(self.provider, body)?;
+        reply.timings = self.timings(reply.timings);
+        let mut stream = self.open();
+        self.has_content = true;
+        let summary = &mut self.summary;
+        replay(reply, &mut |event| {
+            summary.note(&event);
+            stream.writer.write(event, out);
+        });
+        Ok(summary.clone())
+    }
+
     /// Translates the next bytes of a stream, in any pieces, and appends what the client is to see of them.
     ///
     /// # Errors
@@ -169,11 +191,12 @@ impl ReplyTranslator {
         if stream.failed {
             return Ok(());
         }
-        let Stream { frames, reader, writer, failed } = stream;
+        let Stream { frames, reader, writer, failed, size } = stream;
         let mut sink = |event: Event<'_>| {
             if event.is_content() && !std::mem::replace(has_content, true) {
                 *first = Some(*elapsed);
             }
+            *size += event.size();
             summary.note(&event);
             if matches!(event, Event::End) && summary.timings.total.is_none() && !elapsed.is_zero() {
                 let output = first.map(|first| elapsed.saturating_sub(first));
@@ -182,6 +205,11 @@ impl ReplyTranslator {
             writer.write(event, out);
         };
         let done = frames.feed(bytes, &mut **reader, &mut sink);
+        // Writers keep parts of an answer until it ends, so it must end somewhere.
+        let done = match done {
+            Ok(()) if *size > DEFAULT_LIMIT => Err(CodecError::TooLong { limit: DEFAULT_LIMIT }.into()),
+            done => done,
+        };
         *failed = done.is_err();
         done
     }
@@ -302,7 +330,7 @@ impl ReplyTranslator {
             _ => Box::new(openai::ChatWriter::new(identity, self.wish)),
         };
         let (frames, reader) = (Frames::new(self.provider), stream_reader(self.provider));
-        Stream { frames, reader, writer, failed: false }
+        Stream { frames, reader, writer, failed: false, size: 0 }
     }
 }
 

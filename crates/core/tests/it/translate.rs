@@ -4,7 +4,7 @@ use llm_router_core::{
     api_type,
     dialect::{ErrorInfo, ErrorKind},
     operation::Operation,
-    translate::{Context, FetchedImage, Policy, TranslateError, Translated, Translation, translate},
+    translate::{Context, FetchedImage, Policy, StreamFault, TranslateError, Translated, Translation, translate},
 };
 use serde_json::{Value, json};
 
@@ -182,6 +182,44 @@ fn thinking_stops_where_the_messages_api_would_refuse_it() {
     let body: Value = serde_json::from_slice(&plain.body).expect("JSON");
     assert_eq!(body.get("thinking"), None);
     assert!(plain.losses.fields().contains(&"reasoning_effort".to_owned()));
+}
+
+#[test]
+fn a_provider_that_does_not_stream_when_asked_to_is_streamed_from_here() {
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let whole = include_bytes!("../golden/replies/messages/tools.in.json");
+    let mut got = send(Operation::ChatCompletions, "anthropic", &body);
+    let mut out = Vec::new();
+    let summary = got.reply.whole_as_stream(whole, &mut out).expect("a good answer");
+    assert_eq!(summary.usage.map(|usage| usage.total()), Some(22));
+    let text = String::from_utf8(out).expect("text");
+    let order = [
+        "\"role\":\"assistant\"",
+        "Let me see.",
+        "\"id\":\"toolu_a\"",
+        "Krak",
+        "\"id\":\"toolu_b\"",
+        "\"finish_reason\":\"tool_calls\"",
+        "[DONE]",
+    ];
+    let places: Vec<_> =
+        order.iter().map(|mark| text.find(mark).unwrap_or_else(|| panic!("{mark} in {text}"))).collect();
+    assert!(places.is_sorted(), "{text}");
+    assert!(got.reply.whole_as_stream(b"[]", &mut Vec::new()).is_err());
+}
+
+#[test]
+fn an_endless_answer_is_cut_off() {
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let mut got = send(Operation::OllamaChat, "vllm", &body);
+    let chunk = json!({"choices": [{"index": 0, "delta": {"content": "x".repeat(1 << 20)}}]});
+    let frame = format!("data: {chunk}\n\n");
+    let mut out = Vec::new();
+    let fault = (0..40).find_map(|_| {
+        out.clear();
+        got.reply.frame(frame.as_bytes(), &mut out).err()
+    });
+    assert!(matches!(fault, Some(StreamFault::Codec(_))), "{fault:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod answers;
 mod cuts;
 mod requests;
+mod table;
 
 use std::{
     fs,
