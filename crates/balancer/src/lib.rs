@@ -19,6 +19,48 @@
 //! drop(balancer.pick(&Demand::default())?); // given up: counts for nothing
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # How it is made
+//!
+//! - An [`Endpoint`] is a target of any type and what is known about it beforehand. A [`Balancer`] holds the endpoints
+//!   that can stand in for each other; several share a [`Fleet`] when they use the same hosts.
+//! - A [`Strategy`] chooses: a pure function over a [`View`]. Health, limits and the line stay outside of it. By name:
+//!   [`AnyStrategy::from_name`]; [`Registry`] lists those there are and takes others.
+//! - [`Balancer::pick`] chooses and reserves in one call and never waits. [`Balancer::acquire`] may wait in line, up to
+//!   the deadline of the [`Demand`]; a place that becomes free is handed to who is next.
+//! - A [`Lease`] reports back: the time to the first token, the end, or a [`Failure`]. Dropped, it counts as given up.
+//! - A breaker for each endpoint opens after failures in a row or by their share in a window, and closes by one probe.
+//!   The last endpoint is never given up. See [`HealthSettings`].
+//! - Permits are counted in this process, or by a [`LeaseStore`] for several (feature `redis`). Everything else stays
+//!   local: what is in flight is multiplied by the replicas, see [`Balancer::set_peers`].
+//! - Retries and hedges have a budget: [`Balancer::may_retry`], [`Balancer::may_hedge`], [`Lease::hedge_at`].
+//!
+//! | strategy | chooses |
+//! |---|---|
+//! | `balanced` | everyone in turn |
+//! | `weighted` | turns by weight; after any number of them nobody is more than `1 - 1/(2n - 2)` from its share |
+//! | `dynamic_weighted` | least latency times load, by weight; a failure counts as a slow answer |
+//! | `adaptive` | least expected time to the first token; speed, busy time and places are learned |
+//! | `least_loaded` | fewest in flight, by weight |
+//! | `first_available` | one at a time for each endpoint, or up to its limit; the rest in line |
+//! | `first_available_optim` | the same, and prefers an endpoint that is ready for the class of the request |
+//! | `sticky` | the same key to the same endpoint, within 1.25 times its share |
+//!
+//! # Time
+//!
+//! The crate knows no runtime. Time comes from a [`Clock`]; a program with a runtime implements it over its own timer.
+//! [`SystemClock`] starts one thread for all timers of the process when somebody first has to wait. [`ManualClock`] is
+//! for tests and simulations.
+//!
+//! # Bounds
+//!
+//! A balancer holds up to [`Mask::CAPACITY`] endpoints and lets [`QueueSettings::max_waiting`] requests wait. A lease
+//! allocates nothing, unless it waits, is explained, or comes from a store. Limits hold for this process alone unless
+//! there is a store.
+//!
+//! # Features
+//!
+//! `redis`: leases that several processes share. `sim`: the simulator; what it finds stands in `docs/SIMULATION.md`.
 
 mod acquire;
 mod balancer;
