@@ -32,6 +32,8 @@ enum Step {
     /// Is stopped for so long.
     Freeze(usize, i64),
     Advance(i64),
+    /// Messages are lost from now on, or no longer.
+    Hush(bool),
     /// The server comes back with nothing.
     Wipe,
     /// Another server takes over with the memory of the last mark.
@@ -50,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..REPLICAS).prop_map(Step::Crash),
         1 => (0..REPLICAS, 100..25_000_i64).prop_map(|(r, ms)| Step::Freeze(r, ms)),
         3 => (1..9_000_i64).prop_map(Step::Advance),
+        1 => any::<bool>().prop_map(Step::Hush),
         1 => Just(Step::Wipe),
         1 => Just(Step::Promote),
         1 => Just(Step::Mark),
@@ -84,6 +87,8 @@ struct World<'a> {
     granted: BTreeSet<(String, u64)>,
     /// Who stood in line after the last step: ticket and model.
     line: BTreeMap<String, (i64, String)>,
+    /// Whether messages arrive.
+    hushed: bool,
     /// Leases looked at.
     known: BTreeSet<String>,
     names: u32,
@@ -104,6 +109,7 @@ impl<'a> World<'a> {
             fences,
             granted,
             line,
+            hushed: false,
             known: BTreeSet::new(),
             names: 0,
         };
@@ -167,6 +173,7 @@ impl<'a> World<'a> {
             Step::Crash(at) => self.reborn(at),
             Step::Freeze(at, ms) => self.replicas[at].frozen_until = self.pool.now + ms,
             Step::Advance(ms) => self.advance(ms)?,
+            Step::Hush(hushed) => self.hushed = hushed,
             Step::Wipe => {
                 self.pool.wipe();
                 self.mark = Vec::new();
@@ -270,6 +277,9 @@ impl<'a> World<'a> {
 
     /// Messages reach who is not frozen and knows this server.
     fn hear(&mut self) -> Checked {
+        if self.hushed {
+            return Ok(());
+        }
         for (id, resource, fence) in self.pool.leases() {
             for at in (0..REPLICAS).filter(|&at| !self.frozen(at)).collect::<Vec<_>>() {
                 let replica = &self.replicas[at];

@@ -7,6 +7,7 @@ local function held(c, id)
   local p = redis.call('HGET', c.k .. 'lease', id)
   if not p then return nil end
   local l = words(p)
+  if hearsay(c, l) then return answer(c, 'QUEUED', 0) end
   return answer(c, 'GRANTED', l[1], l[2])
 end
 
@@ -68,7 +69,7 @@ local function poll(keys, a)
   for i, id in ipairs(ids) do
     if leases[i] then
       local l = words(leases[i])
-      for _, x in ipairs({ id, l[1], l[2] }) do granted[#granted + 1] = x end
+      for _, x in ipairs(hearsay(c, l) and {} or { id, l[1], l[2] }) do granted[#granted + 1] = x end
     elseif not waits[i] then
       unknown[#unknown + 1] = id
     end
@@ -112,6 +113,21 @@ local function keep(c)
   for _, name in ipairs(names) do redis.call('PEXPIRE', c.k .. name, IDLE_MS) end
 end
 
+-- Whether a holder who lives finds room on a resource, after hearsay has made way. Those who hold are never too many,
+-- so that whoever has to make way now finds room in the same manner.
+local function make_room(c, r, cap)
+  if num(redis.call('HGET', c.k .. 'used', r)) < cap then return true end
+  local all = redis.call('HGETALL', c.k .. 'lease')
+  for i = 1, #all, 2 do
+    local l = words(all[i + 1])
+    if l[1] == r and hearsay(c, l) then
+      drop_lease(c, all[i], all[i + 1])
+      return true
+    end
+  end
+  return false
+end
+
 -- heartbeat: replica ttl quarantine trust  then for each lease held: id resource fence model left cap
 -- -> {lost id ...} {id resource fence of leases not listed ...} {replica ...}
 local function heartbeat(keys, a)
@@ -126,14 +142,22 @@ local function heartbeat(keys, a)
     local p = redis.call('HGET', c.k .. 'lease', id)
     -- A server that missed the hand-off still has the holder in line.
     if not p then drop_waiter(c, id) end
-    if p then
-      if words(p)[2] ~= fence then lost[#lost + 1] = id end
-    elseif c.left > 0 and left > 0 and num(redis.call('HGET', c.k .. 'used', r)) < cap
-      and not redis.call('ZSCORE', c.k .. 'done', id) then
+    local l = p and words(p)
+    if l and tonumber(l[2]) < tonumber(fence) and hearsay(c, l) then
+      drop_lease(c, id, p)
+      l = nil
+    end
+    if l then
+      if l[2] ~= fence then lost[#lost + 1] = id end
+      if l[2] == fence and l[6] ~= c.ep then
+        l[6] = c.ep
+        redis.call('HSET', c.k .. 'lease', id, table.concat(l, ' '))
+      end
+    elseif c.left > 0 and left > 0 and not redis.call('ZSCORE', c.k .. 'done', id) and make_room(c, r, cap) then
       -- The memory was lost and the holder lives: it keeps its lease, and with it its place before everybody else.
       c.fence = math.max(c.fence, tonumber(fence))
       redis.call('HSET', c.k .. 'meta', 'fence', int(c.fence))
-      redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now) }, ' '))
+      redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now), c.ep }, ' '))
       redis.call('HINCRBY', c.k .. 'used', r, 1)
       redis.call('ZADD', c.k .. 'hold', c.now + left, id)
       keep_resident(c, r, { model = model, since = c.now, at = c.now, mean = resident(c, r).mean })
@@ -145,7 +169,7 @@ local function heartbeat(keys, a)
   local all = redis.call('HGETALL', c.k .. 'lease')
   for i = 1, #all, 2 do
     local l = words(all[i + 1])
-    if l[3] == rep and not listed[all[i]] then
+    if l[3] == rep and not listed[all[i]] and not hearsay(c, l) then
       for _, x in ipairs({ all[i], l[1], l[2] }) do extra[#extra + 1] = x end
     end
   end

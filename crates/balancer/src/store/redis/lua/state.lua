@@ -4,7 +4,7 @@
 --
 --   meta  hash  run, since, quar: the server process seen first at `since`, which grants nothing for `quar` ms
 --               dirty: hand out everything once the quarantine is over; fence, seq: last fence, last ticket
---   sess  zset  replica -> end of its session      lease hash  id -> "resource fence replica model granted_at"
+--   sess  zset  replica -> end of its session      lease hash  id -> "resource fence replica model at epoch"
 --   hold  zset  lease -> hard limit                used  hash  resource -> leases in use
 --   wait  hash  id -> "replica model hold class at"   wdl zset id -> deadline    byp hash id -> times passed over
 --   cls   hash  class -> "model mode load resource cap ..."      q:<class> zset id -> ticket
@@ -103,7 +103,7 @@ local function grant(c, id, r, rep, model, hold)
   c.fence = math.max(c.fence + 1, c.us)
   local fence = int(c.fence)
   redis.call('HSET', c.k .. 'meta', 'fence', fence)
-  redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now) }, ' '))
+  redis.call('HSET', c.k .. 'lease', id, table.concat({ r, fence, rep, model, int(c.now), c.ep }, ' '))
   redis.call('HINCRBY', c.k .. 'used', r, 1)
   redis.call('ZADD', c.k .. 'hold', c.now + hold, id)
   local s = resident(c, r)
@@ -121,6 +121,11 @@ local function drop_lease(c, id, packed)
   if redis.call('HINCRBY', c.k .. 'used', r, -1) <= 0 then redis.call('HDEL', c.k .. 'used', r) end
   c.freed[#c.freed + 1] = r
 end
+
+-- A lease that this server neither granted nor has seen its holder confirm, during a quarantine: a server that lost the
+-- end of the story may believe in one that is over, and its resource may be held by somebody else. Nobody is told of it
+-- before the quarantine is over and whoever holds anything has said so.
+local function hearsay(c, lease) return c.left > 0 and lease[6] ~= c.ep end
 
 local function drop_waiter(c, id)
   local p = redis.call('HGET', c.k .. 'wait', id)
