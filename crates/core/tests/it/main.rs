@@ -1,5 +1,6 @@
 //! The integration tests of the core crate.
 
+mod echo;
 mod golden;
 mod json;
 mod round_trip;

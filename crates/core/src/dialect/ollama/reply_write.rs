@@ -20,7 +20,9 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, shape: Shape) -> Va
             Part::Text { text: more, .. } => text.push_str(&more),
             Part::Refusal(more) => text.push_str(&more.value),
             Part::Thought(thought) => thinking.push_str(&thought.text),
-            Part::ToolCall(call) => calls.push(write_call(identity, calls.len(), call.id, &call.name, &call.arguments)),
+            Part::ToolCall(call) => {
+                calls.push(write_call(identity, calls.len(), call.id, &call.name, &call.arguments, call.rest.fields));
+            }
             Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
@@ -71,8 +73,15 @@ pub(super) fn say(out: &mut Map<String, Value>, shape: Shape, text: &str, thinki
     }
 }
 
-/// A tool call. Arguments that the model wrote as broken JSON go out as they are, under `arguments`.
-pub(super) fn write_call(identity: &Identity, position: usize, id: String, name: &str, arguments: &str) -> Value {
+/// A tool call, with the provider's own fields, which it wants back. Arguments that the model wrote as broken JSON go out as they are, under `arguments`.
+pub(super) fn write_call(
+    identity: &Identity,
+    position: usize,
+    id: String,
+    name: &str,
+    arguments: &str,
+    rest: Map<String, Value>,
+) -> Value {
     let id = if id.is_empty() { identity.call_id("call_", 0, position) } else { id };
     let arguments = match arguments.trim() {
         "" => json!({}),
@@ -81,7 +90,9 @@ pub(super) fn write_call(identity: &Identity, position: usize, id: String, name:
             _ => json!({"arguments": text}),
         },
     };
-    json!({"id": id, "function": {"index": position, "name": name, "arguments": arguments}})
+    let mut call = json!({"id": id, "function": {"index": position, "name": name, "arguments": arguments}});
+    call.as_object_mut().expect("an object, as just made").extend(rest);
+    call
 }
 
 /// The counts and durations of a final object.

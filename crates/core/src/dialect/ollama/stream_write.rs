@@ -1,7 +1,7 @@
 //! Writes a streamed Ollama answer.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Shape,
@@ -37,14 +37,23 @@ struct Message<'a> {
     thinking: Option<&'a str>,
 }
 
+/// A tool call with the arguments it has so far.
+#[derive(Debug)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+    rest: Map<String, Value>,
+}
+
 /// Writes the lines of a chat or generate stream.
 #[derive(Debug)]
 pub(crate) struct LineWriter {
     identity: Identity,
     created_at: String,
     shape: Shape,
-    /// Calls that wait for the rest of their arguments: id, name, arguments.
-    calls: Vec<[String; 3]>,
+    /// Calls that wait for the rest of their arguments.
+    calls: Vec<Call>,
     stop: Option<Stop>,
     usage: Usage,
     timings: Timings,
@@ -82,7 +91,7 @@ impl LineWriter {
         let calls: Vec<_> = std::mem::take(&mut self.calls)
             .into_iter()
             .enumerate()
-            .map(|(i, [id, name, arguments])| write_call(&self.identity, i, id, &name, &arguments))
+            .map(|(i, Call { id, name, arguments, rest })| write_call(&self.identity, i, id, &name, &arguments, rest))
             .collect();
         if calls.is_empty() {
             return;
@@ -113,12 +122,13 @@ impl WriteStream for LineWriter {
             Event::Text { text, logprobs, .. } => self.line(&text, None, logprobs, out),
             Event::Refusal { text, .. } => self.line(&text, None, None, out),
             Event::Thought { text, .. } => self.line("", Some(&text), None, out),
-            Event::ToolCall { id, name, .. } => {
-                self.calls.push([id.into_owned(), name.into_owned(), String::new()]);
+            Event::ToolCall { id, name, rest, .. } => {
+                let (id, name, arguments) = (id.into_owned(), name.into_owned(), String::new());
+                self.calls.push(Call { id, name, arguments, rest });
             }
             Event::Arguments { call, json, .. } => {
-                if let Some([_, _, arguments]) = self.calls.get_mut(call as usize) {
-                    arguments.push_str(&json);
+                if let Some(call) = self.calls.get_mut(call as usize) {
+                    call.arguments.push_str(&json);
                 }
             }
             Event::Stop { stop, .. } => self.stop = Some(stop),

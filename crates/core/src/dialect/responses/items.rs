@@ -1,6 +1,6 @@
 //! The items of a response's output.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::dialect::Identity;
 
@@ -29,12 +29,21 @@ pub(super) fn refusal_part(text: &str) -> Value {
     json!({"type": "refusal", "refusal": text})
 }
 
-/// A function call.
-pub(super) fn function_call(id: &str, status: &str, names: [&str; 2], arguments: &str) -> Value {
+/// A function call. Fields of the provider's own ride along: it wants them back with the call.
+pub(super) fn function_call(
+    id: &str,
+    status: &str,
+    names: [&str; 2],
+    arguments: &str,
+    rest: &Map<String, Value>,
+) -> Value {
     let [call_id, name] = names;
-    json!({
+    let mut item = json!({
         "id": id, "type": "function_call", "status": status, "arguments": arguments, "call_id": call_id, "name": name,
-    })
+    });
+    let object = item.as_object_mut().expect("an object, as just made");
+    object.extend(rest.iter().map(|(name, value)| (name.clone(), value.clone())));
+    item
 }
 
 /// A thought; its words stand where every client looks for them, in the summary.

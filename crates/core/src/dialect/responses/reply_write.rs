@@ -36,7 +36,7 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity, envelope: &Envelope
                 calls += 1;
                 let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
                 let item = item_id(identity, "fc_", output.len());
-                output.push(function_call(&item, "completed", [&id, &call.name], arguments));
+                output.push(function_call(&item, "completed", [&id, &call.name], arguments, &call.rest.fields));
             }
             Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     envelope::{Envelope, Status},
@@ -42,6 +42,7 @@ struct Call {
     call_id: String,
     name: String,
     arguments: String,
+    rest: Map<String, Value>,
 }
 
 /// Writes the events of a responses stream.
@@ -186,7 +187,8 @@ impl ResponseWriter {
         self.done(index, item, out);
     }
 
-    fn call(&mut self, number: u32, call_id: Cow<'_, str>, name: Cow<'_, str>, out: &mut Vec<u8>) {
+    fn call(&mut self, number: u32, names: [Cow<'_, str>; 2], rest: Map<String, Value>, out: &mut Vec<u8>) {
+        let [call_id, name] = names;
         self.close(out);
         let complete = |call: &Call| serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok();
         while self.calls.first().is_some_and(complete) {
@@ -196,9 +198,9 @@ impl ResponseWriter {
             true => self.identity.call_id("call_", 0, number as usize),
             false => call_id.into_owned(),
         };
-        let (index, id) = self.add("fc_", |id| function_call(id, "in_progress", [&call_id, &name], ""), out);
+        let (index, id) = self.add("fc_", |id| function_call(id, "in_progress", [&call_id, &name], "", &rest), out);
         let (name, arguments) = (name.into_owned(), String::new());
-        self.calls.push(Call { number, index, id, call_id, name, arguments });
+        self.calls.push(Call { number, index, id, call_id, name, arguments, rest });
     }
 
     fn arguments(&mut self, number: u32, json: &str, out: &mut Vec<u8>) {
@@ -210,13 +212,13 @@ impl ResponseWriter {
 
     /// Closes the first open call.
     fn close_call(&mut self, out: &mut Vec<u8>) {
-        let Call { number: _, index, id, call_id, name, mut arguments } = self.calls.remove(0);
+        let Call { number: _, index, id, call_id, name, mut arguments, rest } = self.calls.remove(0);
         if arguments.is_empty() {
             arguments.push_str("{}");
         }
         let value = json!({"item_id": id, "output_index": index, "name": name, "arguments": arguments});
         self.event("response.function_call_arguments.done", value, out);
-        let item = function_call(&id, "completed", [&call_id, &name], &arguments);
+        let item = function_call(&id, "completed", [&call_id, &name], &arguments, &rest);
         self.done(index, item, out);
     }
 
@@ -262,7 +264,7 @@ impl WriteStream for ResponseWriter {
                 self.close(out);
                 self.seal(format!("{SEALED}{data}"), out);
             }
-            Event::ToolCall { call, id, name, .. } => self.call(call, id, name, out),
+            Event::ToolCall { call, id, name, rest, .. } => self.call(call, [id, name], rest, out),
             Event::Arguments { call, json, .. } => self.arguments(call, &json, out),
             Event::Stop { stop, .. } => self.stop = Some(stop),
             Event::Usage(usage) => self.usage.update(usage),
