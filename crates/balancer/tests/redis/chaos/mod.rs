@@ -1,6 +1,9 @@
 //! Chaos: routers and redis-server are killed, frozen, restarted empty and failed over while leases are taken.
 //!
-//! The short form runs with the other tests. The long form takes as many leases as it is told to:
+//! The short form runs with the other tests. The long form takes as many leases as it is told to.
+//! With `LLMR_CHAOS_NO_QUARANTINE=1` it must find resources held twice: that tests the test. `LLMR_CHAOS_SEED` has
+//! other things befall.
+//!
 //! `LLMR_CHAOS_LEASES=100000 cargo test -p llm-router-balancer --features redis --test redis chaos:: -- --nocapture`
 
 mod check;
