@@ -11,7 +11,7 @@ use llm_router_endpoints::{
     text::{Arguments, Message, Plan, Prompted, Text},
 };
 use llm_router_mock::{Mock, Script};
-use llm_router_server::{AccessLog, Models, Running, load};
+use llm_router_server::{AccessLog, Models, Running, load, log::Log};
 use serde_json::json;
 
 struct Haiku;
@@ -44,8 +44,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if models.wants_demo() {
         models = models.with_demo_at(&Mock::spawn(Script::default()).await?.url());
     }
+    let (log, _writer, _) = Log::open(settings.log.file.clone())?;
+    let access = AccessLog::new(log, &settings.log);
     let (state, _) = load::state(settings, &models)?;
-    let running = Running::start(state, Arc::new(AccessLog))?;
+    let running = Running::start(state, Arc::new(access))?;
     println!(
         "curl http://127.0.0.1:{}/api/haiku -d '{{\"model\":\"demo\",\"topic\":\"frogs\"}}'",
         running.address().port()
