@@ -36,7 +36,8 @@ pub enum Command {
 /// Where to measure, and how often.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Common {
-    /// The gateway: [NAME=]http://HOST:PORT[/PATH][=PID]; CPU and memory need its process id
+    /// The gateway; CPU and memory need its process id.
+    #[arg(help = "The gateway: [NAME=]http://HOST:PORT[/PATH][=PID]; CPU and memory need its process id")]
     pub target: Target,
     /// Another gateway beside it, repeatable; ratios are to the first
     #[arg(long, value_name = "TARGET")]
