@@ -33,6 +33,10 @@ pub(crate) struct Attempts<'a> {
     pub(crate) pool: &'a Pool,
     /// Makes the request for a provider, or says why it cannot be asked.
     pub(crate) plan: &'a (dyn Fn(&Target) -> Result<Plan, TranslateError> + Send + Sync),
+    /// Estimated tokens of the prompt; 0 is unknown.
+    pub(crate) size: u32,
+    /// Requests of one conversation have the same.
+    pub(crate) affinity: Option<u64>,
     /// When the client's request arrived.
     pub(crate) started: Instant,
     /// Is told of every attempt.
@@ -81,7 +85,8 @@ impl Attempts<'_> {
         let mut asked = 0;
         let mut troubles = Troubles::default();
         while asked < MOST_ATTEMPTS {
-            let demand = Demand { class: &self.pool.model.name, tried, ..Demand::default() };
+            let (class, size, affinity) = (&*self.pool.model.name, self.size, self.affinity);
+            let demand = Demand { class, size, affinity, tried, ..Demand::default() };
             let began = Instant::now();
             let lease = match self.pool.acquire(demand).await {
                 Ok(lease) => lease,

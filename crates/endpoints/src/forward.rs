@@ -10,6 +10,7 @@ use llm_router_core::{json::Peek, operation::Operation, translate};
 use tokio::time::timeout_at;
 
 use crate::{
+    affinity,
     attempts::{Attempts, Note, Outcome},
     body::Body,
     call::Call,
@@ -20,6 +21,9 @@ use crate::{
     relay::{Relay, Terms},
     target::Target,
 };
+
+/// What a token of a prompt takes in a body, about: the balancer needs no more than the order of magnitude.
+const BYTES_A_TOKEN: usize = 4;
 
 /// Forwards a request to a provider of its model and relays the answer.
 ///
@@ -54,7 +58,10 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let started = call.record.as_ref().map_or_else(Instant::now, |record| record.started);
     let plan = |target: &Target| source.plan(target);
     let mut note = |note: Note<'_>| call.note(|record| record.attempt(&note));
-    let attempts = Attempts { upstream: &*upstream, pool, plan: &plan, started, note: &mut note }.run();
+    let size = u32::try_from(body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
+    let affinity = if pool.is_sticky() { affinity::key(&headers, &peek) } else { None };
+    let upstream = &*upstream;
+    let attempts = Attempts { upstream, pool, plan: &plan, size, affinity, started, note: &mut note }.run();
     let outcome = match deadline {
         None => attempts.await?,
         Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total)))?,

@@ -1,6 +1,7 @@
 //! What each URL of llm-router does. Knows HTTP messages and providers, but opens no socket:
 //! the way to a provider is the trait [`Upstream`].
 
+mod affinity;
 mod attempts;
 mod body;
 mod call;

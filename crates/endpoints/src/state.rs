@@ -112,6 +112,11 @@ impl Pool {
         self.queued.load(Ordering::Relaxed)
     }
 
+    /// Whether its strategy keeps conversations together.
+    pub(crate) fn is_sticky(&self) -> bool {
+        self.strategy == "sticky"
+    }
+
     /// Its providers, made ready for sending.
     #[must_use]
     pub fn targets(&self) -> &[Arc<Member<Target>>] {

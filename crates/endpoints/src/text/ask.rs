@@ -64,8 +64,9 @@ impl Asker<'_> {
     /// The beginning of an answer from whichever provider gives one, in that provider's own API.
     pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
         let plan = |target: &Target| self.plan(target, question);
+        let started = Instant::now();
         let attempts =
-            Attempts { upstream: self.upstream, pool: self.pool, plan: &plan, started: Instant::now(), note };
+            Attempts { upstream: self.upstream, pool: self.pool, plan: &plan, size: 0, affinity: None, started, note };
         match attempts.run().await? {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::Unasked(_) => Err(Lost::Error(Error::Internal)),
