@@ -78,6 +78,9 @@ pub enum Error {
     /// The time for the whole request is over.
     #[error("the request took longer than {0:?}")]
     Deadline(Duration),
+    /// As many requests are under way as the settings allow.
+    #[error("the router is busy: {0} requests are under way")]
+    Busy(usize),
     /// The router is stopping, and the time for requests under way is up.
     #[error("the router is stopping")]
     Stopping,
@@ -106,9 +109,11 @@ impl Error {
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
             Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
             Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
-            Self::Unavailable { .. } | Self::Stopping => ErrorKind::Overloaded,
+            Self::Unavailable { .. } | Self::Busy(_) | Self::Stopping => ErrorKind::Overloaded,
             Self::Upstream { last, .. } => match last {
-                UpstreamError::HeadTimeout(_) | UpstreamError::ConnectTimeout(_) => ErrorKind::Timeout,
+                UpstreamError::HeadTimeout(_)
+                | UpstreamError::ConnectTimeout(_)
+                | UpstreamError::FirstTokenTimeout(_) => ErrorKind::Timeout,
                 _ => ErrorKind::Upstream,
             },
             Self::Deadline(_) => ErrorKind::Timeout,
@@ -141,6 +146,7 @@ impl Error {
             Self::Unavailable { .. } => Some("model_unavailable"),
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
+            Self::Busy(_) => Some("router_overloaded"),
             Self::Stopping => Some("router_stopping"),
             Self::Internal => None,
         }
@@ -166,7 +172,7 @@ impl Error {
         info.param = self.param();
         info.retry_after = match self {
             Self::Unavailable { retry_after, .. } => Some(*retry_after),
-            Self::Stopping => Some(Duration::from_secs(1)),
+            Self::Busy(_) | Self::Stopping => Some(Duration::from_secs(1)),
             _ => None,
         };
         info

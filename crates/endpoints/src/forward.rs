@@ -1,13 +1,20 @@
 //! Forwards a client's request: peek, ask, and relay the answer.
 
 use std::{
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderValue, Response, header};
-use llm_router_core::{json::Peek, operation::Operation, translate};
-use tokio::time::timeout_at;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header, response::Parts};
+use llm_router_core::{
+    dialect::{ErrorInfo, ErrorKind, Surface},
+    json::Peek,
+    operation::Operation,
+    settings::word,
+    translate,
+};
+use tokio::time::{timeout, timeout_at};
 
 use crate::{
     affinity,
@@ -17,9 +24,15 @@ use crate::{
     error::Error,
     headers,
     judge::Answer,
+    life::{Life, Phase},
     prepare::Source,
+    record::{Outcome as End, Record},
     relay::{Relay, Terms},
+    state::State,
     target::Target,
+    upstream::{BoxFuture, Upstream},
+    view::View,
+    waiting,
 };
 
 /// What a token of a prompt takes in a body, about: the balancer needs no more than the order of magnitude.
@@ -31,45 +44,214 @@ const BYTES_A_TOKEN: usize = 4;
 /// Whatever kept every provider from answering. A provider's own refusal is an answer, not an error.
 pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<Body>, Error> {
     let body = call.read_body().await?;
-    let peek = Peek::new(&body)?;
-    let name = peek.model()?;
-    let stream = peek.stream()?.unwrap_or(operation.streams_by_default());
-    let state = Arc::clone(&call.state);
-    let pool = state.pool(&name)?;
-    call.note(|record| {
-        record.model = Some(Arc::clone(&pool.model.name));
-        record.stream = stream;
-    });
     let headers = std::mem::take(&mut call.head.headers);
-    let id = call.record.as_ref().map(|record| record.id.clone()).unwrap_or_default();
-    let source = Source {
-        operation,
-        model: &pool.model.name,
-        body: &body,
-        peek: &peek,
-        headers: &headers,
-        id: &id,
-        unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-    };
-    call.limit(pool.model.options.timeouts.total);
-    let deadline = call.deadline;
-    let upstream = Arc::clone(&call.upstream);
+    let limit = own_limit(&headers)?;
     let started = call.record.as_ref().map_or_else(Instant::now, |record| record.started);
-    let plan = |target: &Target| source.plan(target);
-    let mut note = |note: Note<'_>| call.note(|record| record.attempt(&note));
-    let size = u32::try_from(body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
-    let affinity = if pool.is_sticky() { affinity::key(&headers, &peek) } else { None };
-    let upstream = &*upstream;
-    let attempts = Attempts { upstream, pool, plan: &plan, size, affinity, started, note: &mut note }.run();
-    let outcome = match deadline {
-        None => attempts.await?,
-        Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total)))?,
+    let streams = Arc::new(OnceLock::new());
+    let order = Order {
+        operation,
+        body,
+        headers,
+        limit,
+        surface: call.surface,
+        state: Arc::clone(&call.state),
+        upstream: Arc::clone(&call.upstream),
+        record: call.record.take(),
+        life: call.life.clone(),
+        deadline: None,
+        streams: Arc::clone(&streams),
     };
-    Ok(match outcome {
-        Outcome::Answer(answer) => relay(call, answer),
-        Outcome::Unasked(answer) => unasked(answer),
+    let every = call.state.settings.server.stream_keepalive;
+    let mut asking: BoxFuture<'static, Asked> = Box::pin(order.ask());
+    let asked = if every.is_zero() || !waiting::has_comments(call.surface) {
+        asking.await
+    } else {
+        match timeout(every.saturating_sub(started.elapsed()), &mut asking).await {
+            Ok(asked) => asked,
+            Err(_) if streams.get() == Some(&true) => return Ok(waiting::begin(asking, call.surface, every)),
+            Err(_) => asking.await,
+        }
+    };
+    let Asked { order, outcome } = asked;
+    match outcome {
+        Ok(Outcome::Answer(answer)) => Ok(order.relay(answer)),
+        Ok(Outcome::Unasked(answer)) => {
+            call.record = order.record;
+            Ok(unasked(answer))
+        }
+        Err(error) => {
+            call.record = order.record;
+            Err(error)
+        }
+    }
+}
+
+/// The client's own limit for the whole request. It can shorten what the settings allow, never lengthen it.
+fn own_limit(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+    let Some(value) = headers.get(headers::TIMEOUT) else { return Ok(None) };
+    let limit = value.to_str().ok().and_then(word::duration).filter(|limit| !limit.is_zero());
+    limit.map(Some).ok_or_else(|| Error::Field {
+        field: headers::TIMEOUT.as_str().to_owned(),
+        message: format!("{} must be a time above 0, such as 30 or 500ms", headers::TIMEOUT),
     })
+}
+
+/// A request that providers are asked with. It owns everything, so that it can go on inside an answer.
+struct Order {
+    operation: Operation,
+    body: Bytes,
+    headers: HeaderMap,
+    limit: Option<Duration>,
+    surface: Surface,
+    state: Arc<State>,
+    upstream: Arc<dyn Upstream>,
+    record: Option<Box<Record>>,
+    life: Life,
+    deadline: Option<(tokio::time::Instant, Duration)>,
+    /// Whether the client asked for a stream, once that is known.
+    streams: Arc<OnceLock<bool>>,
+}
+
+/// What asking came to.
+pub(crate) struct Asked {
+    order: Order,
+    outcome: Result<Outcome, Error>,
+}
+
+/// What a stream that has begun goes on with.
+pub(crate) enum Settled {
+    /// The answer.
+    Stream(Box<Relay>),
+    /// The reason why there is none.
+    Error(ErrorInfo),
+}
+
+impl Order {
+    async fn ask(mut self) -> Asked {
+        let life = self.life.clone();
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.outcome() => outcome,
+            () = life.reached(Phase::Ending) => Err(Error::Stopping),
+        };
+        Asked { order: self, outcome }
+    }
+
+    async fn outcome(&mut self) -> Result<Outcome, Error> {
+        let peek = Peek::new(&self.body)?;
+        let name = peek.model()?;
+        let stream = peek.stream()?.unwrap_or(self.operation.streams_by_default());
+        let state = Arc::clone(&self.state);
+        let pool = state.pool(&name)?;
+        // Set once, here.
+        let _ = self.streams.set(stream);
+        if let Some(record) = &mut self.record {
+            record.model = Some(Arc::clone(&pool.model.name));
+            record.stream = stream;
+        }
+        let id = self.record.as_ref().map(|record| record.id.clone()).unwrap_or_default();
+        let source = Source {
+            operation: self.operation,
+            model: &pool.model.name,
+            body: &self.body,
+            peek: &peek,
+            headers: &self.headers,
+            id: &id,
+            unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
+            now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        };
+        let started = self.record.as_ref().map_or_else(Instant::now, |record| record.started);
+        let total = pool.model.options.timeouts.total.or(state.settings.upstream.timeouts.total);
+        let total = total.into_iter().chain(self.limit).min();
+        self.deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
+        let plan = |target: &Target| source.plan(target);
+        let record = &mut self.record;
+        let mut note = |note: Note<'_>| {
+            if let Some(record) = record {
+                record.attempt(&note);
+            }
+        };
+        let size = u32::try_from(self.body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
+        let affinity = if pool.is_sticky() { affinity::key(&self.headers, &peek) } else { None };
+        let upstream = &*self.upstream;
+        let attempts = Attempts { upstream, pool, plan: &plan, size, affinity, started, note: &mut note }.run();
+        match self.deadline {
+            None => attempts.await,
+            Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),
+        }
+    }
+
+    /// From here on the answer belongs to the client: nothing is tried again.
+    fn relay(mut self, answer: Answer) -> Response<Body> {
+        let (status, events) = (answer.head.status.as_u16(), headers::is_stream(&answer.head.headers));
+        let (mut head, relay) = self.relayed(answer, status, events);
+        if events {
+            // nginx and its kin hold streams back unless told not to.
+            head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        }
+        Response::from_parts(head, Body::stream(relay))
+    }
+
+    fn relayed(&mut self, answer: Answer, status: u16, events: bool) -> (Parts, Relay) {
+        let mut head = answer.head;
+        if let Some(fields) = answer.losses.header_value()
+            && let Ok(dropped) = HeaderValue::from_str(&fields)
+        {
+            head.headers.insert(headers::DROPPED, dropped);
+        }
+        let details = self.state.settings.metrics.details;
+        if let Some(record) = &mut self.record {
+            record.status = status;
+            record.dropped = answer.losses.fields().to_vec();
+            if details {
+                record.tell(&mut head.headers);
+            }
+        }
+        let every = self.state.settings.server.stream_keepalive;
+        let comments = events && waiting::has_comments(self.surface) && !every.is_zero();
+        let terms = Terms {
+            events: events.then_some(self.surface),
+            framed: answer.framed,
+            idle: answer.idle,
+            keepalive: comments.then_some(every),
+            deadline: self.deadline,
+            life: self.life.clone(),
+        };
+        let view = match answer.translator {
+            Some(translator) => View::Translated(translator),
+            None => View::watch(self.operation, &answer.first),
+        };
+        (head, Relay::new(answer.rest, answer.first, view, answer.lease, self.record.take(), terms))
+    }
+}
+
+impl Asked {
+    /// Goes on inside a stream that has begun.
+    pub(crate) fn settle(self) -> Settled {
+        let Self { mut order, outcome } = self;
+        let told = match outcome {
+            Ok(Outcome::Answer(answer)) if answer.head.status.is_success() => {
+                if headers::is_stream(&answer.head.headers) {
+                    return Settled::Stream(Box::new(order.relayed(answer, 200, true).1));
+                }
+                ErrorInfo::new(ErrorKind::Upstream, "the provider answered without a stream")
+            }
+            Ok(Outcome::Answer(answer)) => ErrorInfo::read(answer.head.status.as_u16(), &answer.first),
+            Ok(Outcome::Unasked(_)) => ErrorInfo::new(ErrorKind::Internal, "internal error"),
+            Err(error) => {
+                if let Some(record) = &mut order.record {
+                    record.refused(&error);
+                }
+                error.info()
+            }
+        };
+        if let Some(mut record) = order.record.take() {
+            // The client has the head of a good answer already.
+            record.status = 200;
+            record.outcome = End::Truncated;
+        }
+        Settled::Error(told)
+    }
 }
 
 /// An answer that needed no provider.
@@ -80,35 +262,4 @@ fn unasked(answer: translate::Answer) -> Response<Body> {
         response.headers_mut().insert(headers::ESTIMATED, HeaderValue::from_static("true"));
     }
     response
-}
-
-/// From here on the answer belongs to the client: nothing is tried again.
-fn relay(call: &mut Call, answer: Answer) -> Response<Body> {
-    let mut head = answer.head;
-    let events = headers::is_stream(&head.headers);
-    if events {
-        // nginx and its kin hold streams back unless told not to.
-        head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    }
-    if let Some(fields) = answer.losses.header_value()
-        && let Ok(dropped) = HeaderValue::from_str(&fields)
-    {
-        head.headers.insert(headers::DROPPED, dropped);
-    }
-    let details = call.state.settings.metrics.details;
-    call.note(|record| {
-        record.status = head.status.as_u16();
-        record.dropped = answer.losses.fields().to_vec();
-        if details {
-            record.tell(&mut head.headers);
-        }
-    });
-    let terms = Terms {
-        events: events.then_some(call.surface),
-        idle: answer.idle,
-        deadline: call.deadline,
-        life: call.life.clone(),
-    };
-    let relay = Relay::new(answer.rest, answer.first, answer.translator, answer.lease, call.record.take(), terms);
-    Response::from_parts(head, Body::stream(relay))
 }

@@ -51,6 +51,9 @@ pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-llm-router-dro
 /// Says that the numbers of an answer are estimated by the router.
 pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-llm-router-estimated");
 
+/// A client's own limit for a whole request, in seconds or with a unit.
+pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("x-llm-router-timeout");
+
 /// Takes out of a provider's answer what belongs to its connection alone.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers

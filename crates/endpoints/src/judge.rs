@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::{
     body::{Body, BodyError},
     headers,
+    preamble::{Beginning, beginning},
     state::Lease,
     target::Target,
     upstream::UpstreamError,
@@ -50,6 +51,8 @@ pub(crate) struct Answer {
     pub lease: Option<Lease>,
     /// What the provider's dialect could not carry.
     pub losses: Losses,
+    /// Whether its HTTP says where the body ends.
+    pub framed: bool,
     /// The longest silence between two frames.
     pub idle: Duration,
     /// Who answers.
@@ -94,20 +97,51 @@ async fn read(
         return Err(UpstreamError::Redirect(head.status.as_u16()));
     }
     let failure = refused(head.status, &head.headers);
-    let idle = target.timeouts().idle;
-    let provider = Arc::clone(target.provider());
-    let mut answer = Answer { head, first: Bytes::new(), rest: body, translator, lease: None, losses, idle, provider };
+    let limits = *target.timeouts();
+    let (idle, provider) = (limits.idle, Arc::clone(target.provider()));
+    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    let mut answer =
+        Answer { head, first: Bytes::new(), rest: body, translator, lease: None, losses, framed, idle, provider };
+    match timeout(limits.first_token, begin(&mut answer, started)).await {
+        Ok(begun) => begun?,
+        Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token)),
+    }
+    Ok((answer, failure))
+}
+
+/// Reads up to the first content.
+async fn begin(answer: &mut Answer, started: Instant) -> Result<(), UpstreamError> {
     match answer.translator.take() {
         None => {
             headers::strip_hop_by_hop(&mut answer.head.headers);
-            answer.first = next(&mut answer.rest, idle).await?.unwrap_or_default();
+            let stream = answer.head.status.is_success() && headers::is_stream(&answer.head.headers);
+            answer.first = next(&mut answer.rest, answer.idle).await?.unwrap_or_default();
+            if stream {
+                hold_back(answer).await?;
+            }
         }
         Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
-            translate_stream(&mut answer, translator, started).await?;
+            translate_stream(answer, translator, started).await?;
         }
-        Some(translator) => translate_whole(&mut answer, translator, started).await?,
+        Some(translator) => translate_whole(answer, translator, started).await?,
     }
-    Ok((answer, failure))
+    Ok(())
+}
+
+/// Holds back what precedes the content of an untouched stream, so that another provider can take over unnoticed.
+async fn hold_back(answer: &mut Answer) -> Result<(), UpstreamError> {
+    loop {
+        match beginning(&answer.first) {
+            Beginning::Content => return Ok(()),
+            Beginning::Error => return Err(UpstreamError::Garbled("an error in place of an answer".into())),
+            Beginning::Preamble => {}
+        }
+        let Some(more) = next(&mut answer.rest, answer.idle).await? else { return Ok(()) };
+        let mut joined = BytesMut::with_capacity(answer.first.len() + more.len());
+        joined.extend_from_slice(&answer.first);
+        joined.extend_from_slice(&more);
+        answer.first = joined.freeze();
+    }
 }
 
 /// Holds back what precedes the content, so that another provider can take over unnoticed.
@@ -212,7 +246,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn blame(error: &UpstreamError) -> Failure {
     match error {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Failure::Connect,
-        UpstreamError::HeadTimeout(_) => Failure::Timeout,
+        UpstreamError::HeadTimeout(_) | UpstreamError::FirstTokenTimeout(_) => Failure::Timeout,
         UpstreamError::Broken(_) | UpstreamError::Stale(_) => Failure::Reset,
         UpstreamError::Garbled(_) | UpstreamError::Redirect(_) => Failure::Server,
     }

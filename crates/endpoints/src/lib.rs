@@ -4,6 +4,7 @@
 mod affinity;
 mod attempts;
 mod body;
+mod boundary;
 mod call;
 mod endpoint;
 pub mod error;
@@ -16,6 +17,7 @@ mod lists;
 mod passthrough;
 mod phases;
 mod ping;
+mod preamble;
 mod prepare;
 pub mod probes;
 mod record;
@@ -27,6 +29,8 @@ mod target;
 pub mod text;
 mod trace;
 mod upstream;
+mod view;
+mod waiting;
 
 pub use body::{Body, BodyError, Frames};
 pub use call::Call;

@@ -113,7 +113,9 @@ impl From<&UpstreamError> for Trouble {
     fn from(error: &UpstreamError) -> Self {
         match error {
             UpstreamError::Connect(_) => Self::Connect,
-            UpstreamError::ConnectTimeout(_) | UpstreamError::HeadTimeout(_) => Self::Timeout,
+            UpstreamError::ConnectTimeout(_) | UpstreamError::HeadTimeout(_) | UpstreamError::FirstTokenTimeout(_) => {
+                Self::Timeout
+            }
             UpstreamError::Broken(_) | UpstreamError::Stale(_) => Self::Reset,
             UpstreamError::Garbled(_) | UpstreamError::Redirect(_) => Self::Garbled,
         }

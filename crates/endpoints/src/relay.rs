@@ -10,28 +10,33 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use llm_router_balancer::Failure;
-use llm_router_core::{
-    dialect::{ErrorInfo, ErrorKind, Surface},
-    translate::{ReplyTranslator, StreamFault},
-};
+use llm_router_core::dialect::{ErrorInfo, ErrorKind, Surface};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     body::{Body, BodyError},
+    boundary::Boundary,
     life::{Life, Phase, Until},
     record::{Outcome, Record},
     state::Lease,
+    view::View,
 };
 
-/// How long the last bytes of a broken answer have to leave before the transfer is aborted.
-const LAST_WORDS: Duration = Duration::from_millis(10);
+/// How long the connection may take to send an error event before the transfer is aborted behind it.
+const LAST_WORDS: Duration = Duration::from_millis(20);
+/// How long a provider may take to close its answer after the last event of a stream.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// What a relay needs to know beside the body itself.
 pub(crate) struct Terms {
     /// The dialect of an error event, when the answer is a stream of events.
     pub events: Option<Surface>,
+    /// Whether the provider's HTTP says where the body ends. If not, only the last event tells an end from a cut.
+    pub framed: bool,
     /// The longest silence between two frames.
     pub idle: Duration,
+    /// The silence after which the client gets a comment, where the dialect has comments.
+    pub keepalive: Option<Duration>,
     /// When the whole request must be over.
     pub deadline: Option<(Instant, Duration)>,
     /// The life of the process.
@@ -42,45 +47,63 @@ pub(crate) struct Terms {
 pub(crate) struct Relay {
     body: Body,
     first: Bytes,
-    translator: Option<Box<ReplyTranslator>>,
+    view: View,
     lease: Option<Lease>,
     record: Option<Box<Record>>,
     terms: Terms,
+    /// When the provider last sent something.
     silent_since: Instant,
+    /// When the client last got something.
+    handed: Instant,
+    boundary: Boundary,
     alarm: Pin<Box<Sleep>>,
     stop: Until,
     /// Found behind bytes that the client is to see first.
-    fault: Option<StreamFault>,
+    fault: Option<BodyError>,
     failed: Option<BodyError>,
     ended: bool,
 }
 
+/// What a clock said.
+enum Ring {
+    /// Nothing is wrong, but the client should hear something.
+    Comment,
+    /// The stream had come to its end before.
+    Done,
+    /// A limit has passed.
+    Broken(BodyError),
+}
+
 impl Relay {
-    /// Takes over an answer of which `first` has come already, in the client's dialect.
+    /// Takes over an answer whose first bytes, as the client is to see them, may have come already.
+    #[must_use]
     pub(crate) fn new(
         body: Body,
         first: Bytes,
-        translator: Option<Box<ReplyTranslator>>,
+        view: View,
         lease: Option<Lease>,
         record: Option<Box<Record>>,
         terms: Terms,
     ) -> Self {
         let now = Instant::now();
-        let alarm = Box::pin(sleep_until(next_alarm(now, &terms)));
         let mut relay = Self {
             body,
             first,
-            translator,
+            view,
             lease,
             record,
             stop: Until::new(terms.life.clone(), Phase::Ending),
             terms,
             silent_since: now,
-            alarm,
+            handed: now,
+            boundary: Boundary::default(),
+            alarm: Box::pin(sleep_until(now)),
             fault: None,
             failed: None,
             ended: false,
         };
+        let next = relay.next_alarm();
+        relay.alarm.as_mut().reset(next);
         let size = relay.first.len();
         relay.came(size);
         relay
@@ -97,13 +120,12 @@ impl Relay {
         record.piece(size);
     }
 
-    /// The provider's body is over: well, if it says so itself where it is translated.
+    /// The provider's body is over: well, if the stream or its framing says so.
     fn end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(translator) = &mut self.translator
-            && self.terms.events.is_some()
-            && let Err(fault) = translator.finish()
+        if self.terms.events.is_some()
+            && let Err(error) = self.view.finish(self.terms.framed)
         {
-            return self.fail(BodyError::Garbled(fault), cx);
+            return self.fail(error, cx);
         }
         self.complete();
         Poll::Ready(None)
@@ -111,17 +133,23 @@ impl Relay {
 
     fn complete(&mut self) {
         self.ended = true;
+        self.body = Body::Empty;
         if let Some(lease) = self.lease.take() {
             lease.succeed();
         }
         if let Some(mut record) = self.record.take() {
             record.outcome = Outcome::Complete;
-            record.usage = self.translator.as_ref().and_then(|translator| translator.summary().usage);
+            record.usage = self.view.usage();
         }
     }
 
     /// The answer broke. A stream first tells the client so in its own dialect; then the transfer is aborted.
     fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.terms.events.is_some() && self.view.is_done() && !matches!(error, BodyError::Garbled(_)) {
+            // The last event has come: what breaks behind it takes nothing from the client.
+            self.complete();
+            return Poll::Ready(None);
+        }
         self.ended = true;
         self.body = Body::Empty;
         if let Some(lease) = self.lease.take() {
@@ -136,12 +164,7 @@ impl Relay {
             record.outcome = Outcome::Truncated;
             record.note_error(&error);
         }
-        let mut event = Vec::new();
-        match (&mut self.translator, self.terms.events) {
-            (Some(translator), Some(_)) => translator.abort(&told(&error), &mut event),
-            (None, Some(surface)) => event = surface.stream_error(&told(&error)),
-            (_, None) => {}
-        }
+        let event = self.terms.events.map(|surface| self.view.abort(surface, &told(&error))).unwrap_or_default();
         self.failed = Some(error);
         self.alarm.as_mut().reset(Instant::now() + LAST_WORDS);
         if event.is_empty() {
@@ -152,54 +175,72 @@ impl Relay {
 
     /// Bytes of the provider as the client is to see them.
     fn convert(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
-        let Some(translator) = &mut self.translator else { return Ok(data) };
-        if let Some(record) = &self.record {
-            translator.elapsed(record.started.elapsed());
-        }
-        let mut out = Vec::new();
-        match translator.frame(&data, &mut out) {
-            Err(fault) if out.is_empty() => Err(BodyError::Garbled(fault)),
-            Err(fault) => {
-                self.fault = Some(fault);
-                Ok(out.into())
+        let elapsed = self.record.as_ref().map(|record| record.started.elapsed());
+        match self.view.frame(data, elapsed) {
+            (data, None) => Ok(data),
+            (data, Some(fault)) if data.is_empty() => Err(fault),
+            (data, fault) => {
+                self.fault = fault;
+                Ok(data)
             }
-            Ok(()) => Ok(out.into()),
         }
     }
 
-    /// After the last byte of a known length nobody asks again.
-    fn check_last(&mut self) {
-        if self.translator.is_none() && self.body.is_end_stream() || matches!(self.body, Body::Empty) {
+    /// Hands bytes to the client's connection.
+    fn hand(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.terms.keepalive.is_some() {
+            self.boundary.passed(&data);
+            self.handed = Instant::now();
+        }
+        // After the last byte of a known length nobody asks again.
+        if self.view.is_untouched() && self.body.is_end_stream() || matches!(self.body, Body::Empty) {
             self.complete();
         }
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     /// `Some` when a limit has passed, or the process ends.
-    fn overdue(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
+    fn overdue(&mut self, cx: &mut Context<'_>) -> Option<Ring> {
         if self.stop.poll(cx).is_ready() {
-            return Some(BodyError::Stopping);
+            return Some(Ring::Broken(BodyError::Stopping));
+        }
+        if self.terms.events.is_some() && self.view.is_done() {
+            // Set anew with every look, it would never ring.
+            let end = self.silent_since + AFTERWARDS;
+            if self.alarm.deadline() > end {
+                self.alarm.as_mut().reset(end);
+            }
+            return self.alarm.as_mut().poll(cx).is_ready().then_some(Ring::Done);
         }
         while self.alarm.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if let Some((deadline, total)) = self.terms.deadline
                 && now >= deadline
             {
-                return Some(BodyError::Total(total));
+                return Some(Ring::Broken(BodyError::Total(total)));
             }
             if now >= self.silent_since + self.terms.idle {
-                return Some(BodyError::Idle(self.terms.idle));
+                return Some(Ring::Broken(BodyError::Idle(self.terms.idle)));
+            }
+            let quiet = self.terms.keepalive.is_some_and(|after| now >= self.handed + after);
+            if quiet {
+                self.handed = now;
             }
             // Frames came since the alarm was set. It is moved here alone, not with every frame.
-            let next = next_alarm(self.silent_since, &self.terms);
+            let next = self.next_alarm();
             self.alarm.as_mut().reset(next);
+            if quiet && self.boundary.is_here() {
+                return Some(Ring::Comment);
+            }
         }
         None
     }
-}
 
-fn next_alarm(since: Instant, terms: &Terms) -> Instant {
-    let silent = since + terms.idle;
-    terms.deadline.map_or(silent, |(deadline, _)| deadline.min(silent))
+    fn next_alarm(&self) -> Instant {
+        let silent = self.silent_since + self.terms.idle;
+        let comment = self.terms.keepalive.map(|after| self.handed + after);
+        [self.terms.deadline.map(|(deadline, _)| deadline), comment].into_iter().flatten().fold(silent, Instant::min)
+    }
 }
 
 /// What the client is told of a broken answer.
@@ -234,15 +275,14 @@ impl HttpBody for Relay {
             return this.fail(BodyError::Stopping, cx);
         }
         if let Some(fault) = this.fault.take() {
-            return this.fail(BodyError::Garbled(fault), cx);
+            return this.fail(fault, cx);
         }
         if !this.first.is_empty() {
             let first = std::mem::take(&mut this.first);
             if let Some(record) = &mut this.record {
                 record.handed();
             }
-            this.check_last();
-            return Poll::Ready(Some(Ok(Frame::data(first))));
+            return this.hand(first);
         }
         loop {
             match Pin::new(&mut this.body).poll_frame(cx) {
@@ -256,15 +296,15 @@ impl HttpBody for Relay {
                         Ok(data) if data.is_empty() => {}
                         Ok(data) => {
                             this.came(data.len());
-                            this.check_last();
-                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                            return this.hand(data);
                         }
                     }
                 }
-                Poll::Pending => {
-                    let error = ready!(this.overdue(cx).map_or(Poll::Pending, Poll::Ready));
-                    return this.fail(error, cx);
-                }
+                Poll::Pending => match ready!(this.overdue(cx).map_or(Poll::Pending, Poll::Ready)) {
+                    Ring::Comment => return Poll::Ready(Some(Ok(Frame::data(Boundary::COMMENT)))),
+                    Ring::Done => return this.end(cx),
+                    Ring::Broken(error) => return this.fail(error, cx),
+                },
             }
         }
     }
@@ -276,7 +316,7 @@ impl HttpBody for Relay {
 
     fn size_hint(&self) -> SizeHint {
         let first = self.first.len() as u64;
-        let mut hint = if self.translator.is_some() { SizeHint::default() } else { self.body.size_hint() };
+        let mut hint = if self.view.is_untouched() { self.body.size_hint() } else { SizeHint::default() };
         if let Body::Empty = self.body {
             hint = SizeHint::with_exact(0);
         }

@@ -43,6 +43,9 @@ pub enum UpstreamError {
     /// No head of an answer within the limit.
     #[error("no answer within {0:?}")]
     HeadTimeout(Duration),
+    /// The answer began and had no content within the limit.
+    #[error("no content within {0:?}")]
+    FirstTokenTimeout(Duration),
     /// The answer is no HTTP/1.1, or its head is over a limit.
     #[error("the answer is not valid HTTP")]
     Garbled(#[source] Box<dyn std::error::Error + Send + Sync>),

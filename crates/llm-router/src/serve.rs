@@ -1,6 +1,6 @@
 //! `llm-router serve`: reads, starts, and stays until a signal.
 
-use std::sync::Arc;
+use std::{io::Write as _, sync::Arc};
 
 use llm_router_core::{problem::Problem, settings::Sources};
 use llm_router_mock::{Mock, Script};
@@ -52,6 +52,9 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         let address = running.address();
         tracing::info!(%address, models = names.len(), workers = settings.server.workers.get(), "serving");
         greet(&format!("http://127.0.0.1:{}", address.port()), names.first().map(|name| &**name), demo);
+        if let Some(admin) = running.admin_address() {
+            point(&format!("http://{admin}"));
+        }
         tokio::select! {
             ended = running.until_signal() => ended?,
             () = logs::reopen_on_hangup(&log) => {}
@@ -66,16 +69,19 @@ fn tell(warnings: &[Problem]) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what to try next is said to whoever started it by hand")]
+fn point(admin: &str) {
+    // Whoever listened may be gone; that is no reason to end.
+    let _ = writeln!(std::io::stdout(), "For operators: {admin}/readyz\n");
+}
+
 fn greet(url: &str, model: Option<&str>, demo: bool) {
     let Some(model) = model else { return };
-    if demo {
-        println!("llm-router serves on {url} with the built-in demo. Try:\n");
-    } else {
-        println!("llm-router serves on {url}. Try:\n");
-    }
-    println!(
-        "  curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\\n    \
+    let demo = if demo { " with the built-in demo" } else { "" };
+    // Whoever listened may be gone; that is no reason to end.
+    let _ = writeln!(
+        std::io::stdout(),
+        "llm-router serves on {url}{demo}. Try:\n\n  \
+         curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\\n    \
          -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'\n"
     );
 }

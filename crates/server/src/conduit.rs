@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::Duration,
@@ -28,6 +28,8 @@ pub(crate) struct Clock {
     since: AtomicU64,
     /// Whether part of a request's head has come.
     in_head: AtomicU32,
+    /// 1 and the milliseconds after `opened` since which the client takes nothing; 0 when it does.
+    stuck: AtomicU64,
     /// Whether the requests come over h2, which can say goodbye without losing one.
     h2: AtomicBool,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Patience {
     pub head: Duration,
     /// Between two requests.
     pub idle: Duration,
+    /// How long the client may take nothing of what is written.
+    pub write: Duration,
 }
 
 impl Clock {
@@ -49,13 +53,35 @@ impl Clock {
             in_flight: AtomicU32::new(0),
             since: AtomicU64::new(0),
             in_head: AtomicU32::new(1),
+            stuck: AtomicU64::new(0),
             h2: AtomicBool::new(false),
         })
     }
 
     fn mark(&self) {
-        let passed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.since.store(passed, Relaxed);
+        self.since.store(self.passed(), Relaxed);
+    }
+
+    fn passed(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// Notes whether the client takes what is written.
+    fn wrote<T>(&self, written: &Poll<T>) {
+        let stuck = self.stuck.load(Relaxed);
+        if written.is_ready() {
+            if stuck != 0 {
+                self.stuck.store(0, Relaxed);
+            }
+        } else if stuck == 0 {
+            self.stuck.store(self.passed() + 1, Relaxed);
+        }
+    }
+
+    /// Until when the client must take something, if it owes that.
+    fn must_take(&self, patience: Patience) -> Option<Instant> {
+        let stuck = self.stuck.load(Relaxed).checked_sub(1)?;
+        Some(self.opened + Duration::from_millis(stuck) + patience.write)
     }
 
     fn bytes_came(&self) {
@@ -88,8 +114,11 @@ impl Clock {
     /// When to look again; `None` when the connection has used up its time.
     pub(crate) fn next_look(&self, patience: Patience) -> Option<Instant> {
         let now = Instant::now();
+        if let Some(end) = self.must_take(patience) {
+            return (end > now).then_some(end);
+        }
         if self.in_flight.load(Relaxed) > 0 {
-            return Some(now + patience.head.min(patience.idle));
+            return Some(now + patience.head.min(patience.idle).min(patience.write));
         }
         let limit = if self.in_head.load(Relaxed) == 1 { patience.head } else { patience.idle };
         let end = self.opened + Duration::from_millis(self.since.load(Relaxed)) + limit;
@@ -133,7 +162,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conduit<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Conduit<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.clock.wrote(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -141,7 +172,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Conduit<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.clock.wrote(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -161,11 +194,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Conduit<S> {
 pub(crate) struct Tracked {
     body: Body,
     _in_flight: InFlight,
+    _one: OneMore,
 }
 
 impl Tracked {
-    pub(crate) fn new(body: Body, in_flight: InFlight) -> Self {
-        Self { body, _in_flight: in_flight }
+    pub(crate) fn new(body: Body, in_flight: InFlight, one: OneMore) -> Self {
+        Self { body, _in_flight: in_flight, _one: one }
+    }
+}
+
+/// One request more under way in the whole process, until it is dropped.
+pub(crate) struct OneMore(Arc<AtomicUsize>);
+
+impl OneMore {
+    /// Counts a request; also says how many there are with it.
+    pub(crate) fn begin(requests: &Arc<AtomicUsize>) -> (Self, usize) {
+        let before = requests.fetch_add(1, Relaxed);
+        (Self(Arc::clone(requests)), before + 1)
+    }
+}
+
+impl Drop for OneMore {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -190,12 +241,28 @@ impl HttpBody for Tracked {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75) };
+    const PATIENCE: Patience =
+        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75), write: Duration::from_secs(60) };
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_sends_nothing_owes_a_head() {
         let clock = Clock::new();
         tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(clock.next_look(PATIENCE).is_some());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(clock.next_look(PATIENCE).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up_and_one_that_does_is_not() {
+        let clock = Clock::new();
+        let _request = clock.begin();
+        clock.wrote::<()>(&Poll::Pending);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(clock.next_look(PATIENCE).is_some());
+        clock.wrote(&Poll::Ready(()));
+        clock.wrote::<()>(&Poll::Pending);
+        tokio::time::advance(Duration::from_secs(59)).await;
         assert!(clock.next_look(PATIENCE).is_some());
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(clock.next_look(PATIENCE).is_none());

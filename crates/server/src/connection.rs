@@ -10,8 +10,10 @@ use hyper_util::{
 use llm_router_endpoints::{Life, Phase};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{sleep, sleep_until},
+    net::TcpStream,
+    time::{sleep, sleep_until, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     conduit::{Clock, Conduit, Patience},
@@ -25,13 +27,25 @@ const QUIET: Duration = Duration::from_secs(1);
 /// hyper's own least buffer: smaller header limits cannot be set.
 const LEAST_BUFFER: usize = 8 * 1024;
 
+/// Serves a connection to its end, over TLS where it is set up.
+pub(crate) async fn greet(stream: TcpStream, worker: Arc<Worker>) {
+    let Some(config) = worker.shared.tls.load_full() else { return serve(stream, worker).await };
+    let within = worker.shared.state().settings.server.header_read_timeout;
+    match timeout(within, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, worker).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
+        Err(_) => tracing::debug!("a client's TLS handshake took too long"),
+    }
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve<S>(stream: S, worker: Arc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let server = worker.shared.state().settings.server.clone();
-    let patience = Patience { head: server.header_read_timeout, idle: server.keep_alive_timeout };
+    let patience =
+        Patience { head: server.header_read_timeout, idle: server.keep_alive_timeout, write: server.write_timeout };
     let clock = Clock::new();
     let io = TokioIo::new(Conduit::new(stream, Arc::clone(&clock)));
     let service = service_fn(|request| service::answer(Arc::clone(&worker), Arc::clone(&clock), request));

@@ -13,7 +13,7 @@ use llm_router_core::{
 };
 use llm_router_endpoints::{State, strategies};
 
-use crate::redis;
+use crate::{redis, tls};
 
 /// The text of a models file, and where it came from.
 #[derive(Debug, Clone)]
@@ -114,6 +114,9 @@ pub fn state_after(
     let mut findings = Findings::default();
     let catalogue = findings.take(Catalogue::load(&models.text, &models.origin, context));
     let prompts = findings.take(Prompts::load(&settings.models.prompts_dir, &settings.models.language));
+    if let Some(Err(error)) = settings.tls.as_ref().map(tls::config) {
+        findings.problem(Problem::new("TLS", error.to_string()));
+    }
     let (Some(catalogue), Some(prompts)) = (catalogue, prompts) else { return Err(findings.into()) };
     let version = version(&settings, models, &prompts);
     let leases = match previous {

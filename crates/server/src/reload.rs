@@ -13,6 +13,7 @@ use llm_router_endpoints::State;
 
 use crate::{
     load::{self, Models},
+    tls,
     worker::Shared,
 };
 
@@ -85,7 +86,10 @@ impl Reloader {
         let (state, more) = load::state_after(Some(&before), settings, &models)?;
         warnings.extend(more);
         warnings.extend(fixed(&before.settings, &state.settings));
+        let tls = state.settings.tls.as_ref().map(tls::config).transpose();
+        let tls = tls.map_err(|error| Problem::new("TLS", error.to_string()))?;
         let reloaded = Reloaded { version: state.version.clone(), changed: before.version != state.version, warnings };
+        shared.tls.store(tls);
         shared.swap(state);
         Ok(reloaded)
     }
@@ -142,6 +146,10 @@ pub(crate) fn files(reloader: &Reloader, state: &State) -> Vec<PathBuf> {
     let settings = &state.settings;
     let mut files = vec![reloader.file(), settings.models.config.clone()];
     files.extend(settings.upstream.ca_file.clone());
+    if let Some(tls) = &settings.tls {
+        files.extend([tls.cert.clone(), tls.key.clone()]);
+        files.extend(tls.client_ca.clone());
+    }
     files.push(settings.models.prompts_dir.clone());
     files
 }

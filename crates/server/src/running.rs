@@ -24,6 +24,7 @@ use crate::{
     probe,
     reload::{Origin, Reloader},
     tasks,
+    tls::{self, TlsError},
     upstream::{self, Connections, TrustError},
     watch,
     worker::{Shared, Worker},
@@ -41,6 +42,9 @@ pub enum StartError {
     /// TLS towards providers.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// TLS towards clients.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread or its event loop.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -71,6 +75,7 @@ impl Running {
     /// [`StartError`]; then nothing is left running.
     pub fn start_on(inherited: Inherited, state: State, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let settings = Arc::clone(&state.settings);
+        let tls = settings.tls.as_ref().map(tls::config).transpose()?;
         let trust = upstream::trust(settings.upstream.ca_file.as_ref())?;
         let listener = match inherited.clients {
             Some(listener) => listener,
@@ -86,6 +91,7 @@ impl Running {
             threads: Vec::new(),
             sockets: Mutex::default(),
         };
+        running.shared.tls.store(tls);
         let copies = admin.as_ref().map(TcpListener::try_clone).transpose();
         let started = running.workers(&listener, &trust).and_then(|()| running.keeper(admin, trust));
         match started.and(copies) {

@@ -12,10 +12,13 @@ use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
-use llm_router_endpoints::{Body, Call, Error, Observer, Phase, REQUEST_ID, Record, Upstream, route::Match};
+use llm_router_endpoints::{
+    Body, Call, Endpoint, Error, Observer, Phase, REQUEST_ID, Record, Upstream,
+    route::{Match, Scope},
+};
 
 use crate::{
-    conduit::{Clock, Tracked},
+    conduit::{Clock, OneMore, Tracked},
     cors,
     metrics::{METRICS, UNMATCHED},
     request_id, trace,
@@ -30,6 +33,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let in_flight = clock.begin();
+    let (one, under_way) = OneMore::begin(&worker.shared.requests);
     let http1 = request.version() < Version::HTTP_2;
     clock.speaks(request.version());
     let id = request_id::of(request.headers());
@@ -38,7 +42,7 @@ pub(crate) async fn answer(
     let state = worker.shared.state();
     let allowed = cors::allowed(&state.settings.server.cors_origins, origin);
     drop(state);
-    let mut response = route(&worker, id, request).await;
+    let mut response = route(&worker, id, under_way, request).await;
     if let Ok(id) = id_value {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -48,10 +52,10 @@ pub(crate) async fn answer(
     if let Some(origin) = allowed {
         cors::permit(response.headers_mut(), origin);
     }
-    Ok(response.map(|body| Tracked::new(body, in_flight)))
+    Ok(response.map(|body| Tracked::new(body, in_flight, one)))
 }
 
-async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> Response<Body> {
+async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Request<Incoming>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     let state = worker.shared.state().clone();
     let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
@@ -75,6 +79,13 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
             return finish(Some(record), error.respond(surface));
         }
     };
+    let most = state.settings.server.max_requests.get();
+    if under_way > most && placed.route.scope == Scope::Client {
+        let mut record = Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer);
+        let error = Error::Busy(most);
+        record.refused(&error);
+        return finish(Some(record), error.respond(placed.route.surface));
+    }
     let mut record = Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer);
     record.trace = trace;
     let endpoint = state.endpoint(placed);
@@ -90,24 +101,29 @@ async fn route(worker: &Arc<Worker>, id: String, request: Request<Incoming>) -> 
         head,
         body,
     };
+    let response = perform(endpoint, &mut call).await;
+    finish(call.record.take(), response)
+}
+
+/// Has the endpoint answer: a panic is this one request's error, and so is the end of the process.
+async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
     let life = call.life.clone();
     let answer = tokio::select! {
         biased;
-        answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(&mut call)))) => answer,
+        answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(call)))) => answer,
         () = life.reached(Phase::Ending) => Err(Error::Stopping),
     };
-    let response = match answer {
+    let mut response = match answer {
         Ok(response) => response,
         Err(error) => {
             call.note(|record| record.refused(&error));
             error.respond(call.surface)
         }
     };
-    let mut response = response;
-    if let (Some(record), true) = (&call.record, state.settings.metrics.details) {
+    if let (Some(record), true) = (&call.record, call.state.settings.metrics.details) {
         record.tell(response.headers_mut());
     }
-    finish(call.record.take(), response)
+    response
 }
 
 /// Ends the record of an answer that is already whole; an answer in flight has taken its record along.

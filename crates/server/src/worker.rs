@@ -3,20 +3,24 @@
 use std::{
     io,
     net::TcpListener,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Life, Observer, Phase, State};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::sleep,
 };
 
 use crate::{
+    conduit::OneMore,
     connection,
     handover::Handover,
     metrics::{self, Around},
@@ -44,6 +48,12 @@ pub struct Shared {
     pub(crate) handover: Mutex<Option<Handover>>,
     /// Whether a new process has taken over.
     pub(crate) handed_over: watch::Sender<bool>,
+    /// TLS towards clients, if there is any.
+    pub(crate) tls: ArcSwapOption<ServerConfig>,
+    /// Requests under way, from their heads to the ends of their answers.
+    pub(crate) requests: Arc<AtomicUsize>,
+    /// Client connections that are open. The permits tell less: every worker holds one for the connection to come.
+    pub(crate) open: Arc<AtomicUsize>,
     /// One permit a client connection.
     pub(crate) permits: Arc<Semaphore>,
     most: u32,
@@ -64,6 +74,9 @@ impl Shared {
             reloader: OnceLock::new(),
             handover: Mutex::default(),
             handed_over: watch::Sender::new(false),
+            tls: ArcSwapOption::empty(),
+            requests: Arc::default(),
+            open: Arc::default(),
         })
     }
 
@@ -103,7 +116,7 @@ impl Shared {
     /// Client connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        (self.most as usize).saturating_sub(self.permits.available_permits())
+        self.open.load(Relaxed)
     }
 }
 
@@ -146,7 +159,8 @@ impl Worker {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "client connection without TCP_NODELAY");
                     }
-                    tasks::spawn(hold(permit, connection::serve(stream, Arc::clone(self))));
+                    let (open, _) = OneMore::begin(&self.shared.open);
+                    tasks::spawn(hold((permit, open), connection::greet(stream, Arc::clone(self))));
                 }
                 Err(error) if fleeting(&error) => {}
                 Err(error) => {
@@ -165,9 +179,9 @@ impl Worker {
     }
 }
 
-async fn hold(permit: OwnedSemaphorePermit, work: impl Future<Output = ()>) {
+async fn hold(held: (OwnedSemaphorePermit, OneMore), work: impl Future<Output = ()>) {
     work.await;
-    drop(permit);
+    drop(held);
 }
 
 /// Failures of the one connection that was about to be accepted.

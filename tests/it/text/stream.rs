@@ -64,7 +64,7 @@ async fn without_stream_there_is_none_and_batches_never_stream() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_says_so_and_is_cut() {
-    let (_mock, router) = setup("cut=event:3").await;
+    let (_mock, router) = setup("cut=event:5").await;
     for kind in TYPES {
         let body = json!({"model_name": kind, "user_last_statement": "one two three four five", "stream": true});
         let reply = post(&router, "conversation_with_model", &body).await;

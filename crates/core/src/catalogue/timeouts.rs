@@ -15,13 +15,15 @@ pub struct TimeoutOverrides {
     pub connect: Option<Duration>,
     /// `response_header`: from the request sent to the head of the answer.
     pub response_header: Option<Duration>,
+    /// `first_token`: from the head of the answer to its first content.
+    pub first_token: Option<Duration>,
     /// `idle`: between two pieces of the answer.
     pub idle: Option<Duration>,
     /// `total`: the whole request with all its attempts.
     pub total: Option<Duration>,
 }
 
-const KEYS: [&str; 4] = ["connect", "response_header", "idle", "total"];
+const KEYS: [&str; 5] = ["connect", "response_header", "first_token", "idle", "total"];
 
 impl TimeoutOverrides {
     /// These limits, and the general ones where none is given.
@@ -30,6 +32,7 @@ impl TimeoutOverrides {
         Timeouts {
             connect: self.connect.unwrap_or(general.connect),
             response_header: self.response_header.unwrap_or(general.response_header),
+            first_token: self.first_token.unwrap_or(general.first_token),
             idle: self.idle.unwrap_or(general.idle),
             total: self.total.or(general.total),
         }
@@ -44,6 +47,7 @@ impl TimeoutOverrides {
         Self {
             connect: limit("connect"),
             response_header: limit("response_header"),
+            first_token: limit("first_token"),
             idle: limit("idle"),
             total: limit("total"),
         }

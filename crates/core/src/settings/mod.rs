@@ -14,6 +14,7 @@ mod redis;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upstream;
 pub mod word;
 
@@ -35,6 +36,7 @@ pub use self::{
     queue::Queue,
     redis::{OnRedisDown, Redis},
     server::{Server, ServerType},
+    tls::Tls,
     upstream::{Timeouts, Upstream},
 };
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub server: Server,
     /// The operator's listener.
     pub admin: Admin,
+    /// TLS towards clients, if there is any.
+    pub tls: Option<Tls>,
     /// The way to the providers.
     pub upstream: Upstream,
     /// What is served.
@@ -131,6 +135,7 @@ fn check(
     let settings = Settings {
         server: Server::read(r),
         admin: Admin::read(r),
+        tls: Tls::read(r),
         upstream: Upstream::read(r),
         models: Models::read(r, strategies),
         queue: Queue::read(r),

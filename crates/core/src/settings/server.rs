@@ -42,6 +42,12 @@ pub struct Server {
     pub body_read_timeout: Duration,
     /// `keep_alive_timeout`: how long an idle client connection stays open.
     pub keep_alive_timeout: Duration,
+    /// `max_requests`: requests of clients under way; more are refused with 503.
+    pub max_requests: NonZeroUsize,
+    /// `write_timeout`: how long a client may take nothing of an answer that is waiting for it.
+    pub write_timeout: Duration,
+    /// `stream_keepalive`: the silence after which a stream of server-sent events gets a comment; zero sends none.
+    pub stream_keepalive: Duration,
     /// `drain_timeout`: how long requests under way may finish after the signal to stop.
     pub drain_timeout: Duration,
 }
@@ -65,6 +71,9 @@ impl Server {
             header_read_timeout: r.time("header_read_timeout", Duration::from_secs(10), SOON..=HOUR),
             body_read_timeout: r.time("body_read_timeout", Duration::from_secs(60), SOON..=HOUR),
             keep_alive_timeout: r.time("keep_alive_timeout", Duration::from_secs(75), SOON..=HOUR),
+            max_requests: r.count("max_requests", 10_000, 1_000_000),
+            write_timeout: r.time("write_timeout", Duration::from_secs(60), SOON..=HOUR),
+            stream_keepalive: r.time("stream_keepalive", Duration::from_secs(15), Duration::ZERO..=HOUR),
             drain_timeout: r.time("drain_timeout", Duration::from_secs(600), Duration::ZERO..=24 * HOUR),
         };
         without_meaning(r);

@@ -11,6 +11,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// `response_header_timeout`: from the request sent to the head of the answer.
     pub response_header: Duration,
+    /// `first_token_timeout`: from the head of the answer to its first content.
+    pub first_token: Duration,
     /// `idle_timeout`: between two pieces of the answer.
     pub idle: Duration,
     /// `timeout`: the whole request with all its attempts; `None` is no limit.
@@ -45,6 +47,7 @@ impl Upstream {
             timeouts: Timeouts {
                 connect: r.time("connect_timeout", Duration::from_secs(10), SOON..=DAY),
                 response_header: r.time_or("response_header_timeout", external, SOON..=DAY),
+                first_token: r.time_or("first_token_timeout", external, SOON..=DAY),
                 idle: r.time_or("idle_timeout", external, SOON..=DAY),
                 total: r.limit("timeout", DAY),
             },

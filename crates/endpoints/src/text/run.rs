@@ -35,6 +35,7 @@ use crate::{
     route::Route,
     state::Lease,
     upstream::BoxFuture,
+    view::View,
 };
 
 impl<P: Prompted> Endpoint for Text<P> {
@@ -182,8 +183,16 @@ fn relay(call: &mut Call, first: Bytes, rest: Body, lease: Option<Lease>, idle: 
         record.status = StatusCode::OK.as_u16();
         record.outcome = Outcome::Cancelled;
     });
-    let terms = Terms { events: Some(Surface::Builtin), idle, deadline: call.deadline, life: call.life.clone() };
-    Relay::new(rest, first, None, lease, call.record.take(), terms)
+    let every = call.state.settings.server.stream_keepalive;
+    let terms = Terms {
+        events: Some(Surface::Builtin),
+        framed: true,
+        idle,
+        keepalive: (!every.is_zero()).then_some(every),
+        deadline: call.deadline,
+        life: call.life.clone(),
+    };
+    Relay::new(rest, first, View::Plain, lease, call.record.take(), terms)
 }
 
 fn noted(record: &mut Option<Box<Record>>, told: &Note<'_>) {

@@ -1,0 +1,129 @@
+//! Tells the beginning of an untouched stream from its content. Until content has come, another provider can take
+//! over without the client noticing.
+
+use serde_json::{Map, Value};
+
+/// What the first bytes of a stream hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Nothing that a client would miss: roles, ids, empty texts, comments, a part of an event.
+    Preamble,
+    /// Something of the answer, or something unknown.
+    Content,
+    /// An error in place of an answer.
+    Error,
+}
+
+/// Beyond this many bytes everything is content: no preamble is so long.
+const LONGEST: usize = 16 * 1024;
+
+/// Looks at all that has come of a stream of events or lines.
+pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
+    if bytes.len() > LONGEST {
+        return Beginning::Content;
+    }
+    let Some(end) = memchr::memrchr(b'\n', bytes) else { return Beginning::Preamble };
+    for line in bytes[..end].split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        let data = line.strip_prefix(b"data:").unwrap_or(line).trim_ascii();
+        if data.is_empty() || [&b":"[..], b"event:", b"id:", b"retry:"].iter().any(|field| line.starts_with(field)) {
+            continue;
+        }
+        let Ok(Value::Object(event)) = serde_json::from_slice(data) else { return Beginning::Content };
+        match event_is(&event) {
+            Beginning::Preamble => {}
+            other => return other,
+        }
+    }
+    Beginning::Preamble
+}
+
+fn event_is(event: &Map<String, Value>) -> Beginning {
+    let kind = event.get("type").and_then(Value::as_str);
+    let failed = event.get("error").is_some_and(|error| !error.is_null());
+    if failed || matches!(kind, Some("error" | "response.failed")) {
+        return Beginning::Error;
+    }
+    let bare = match (kind, event.get("choices").and_then(Value::as_array)) {
+        (Some(kind), _) => matches!(
+            kind,
+            "message_start"
+                | "ping"
+                | "content_block_start"
+                | "response.created"
+                | "response.queued"
+                | "response.in_progress"
+                | "response.output_item.added"
+                | "response.content_part.added"
+        ),
+        (None, Some(choices)) => choices.iter().all(is_bare_choice),
+        (None, None) => {
+            event.get("done") == Some(&Value::Bool(false))
+                && says_nothing(event.get("message").unwrap_or(&Value::Null))
+                && says_nothing_of(event, &["response", "thinking"])
+        }
+    };
+    if bare { Beginning::Preamble } else { Beginning::Content }
+}
+
+/// A choice of a chat or completion chunk with neither text nor an end.
+fn is_bare_choice(choice: &Value) -> bool {
+    let Some(choice) = choice.as_object() else { return false };
+    says_nothing_of(choice, &["text", "finish_reason", "tool_calls"])
+        && says_nothing(choice.get("delta").unwrap_or(&Value::Null))
+}
+
+/// A message of which only the role is known.
+fn says_nothing(message: &Value) -> bool {
+    match message {
+        Value::Null => true,
+        Value::Object(fields) => fields.iter().all(|(name, value)| name == "role" || is_empty(value)),
+        _ => false,
+    }
+}
+
+fn says_nothing_of(fields: &Map<String, Value>, names: &[&str]) -> bool {
+    names.iter().all(|name| fields.get(*name).is_none_or(is_empty))
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_and_ids_are_preamble_and_text_is_content() {
+        for (text, want) in [
+            ("", Beginning::Preamble),
+            (": hello\n\n", Beginning::Preamble),
+            (
+                "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+                Beginning::Preamble,
+            ),
+            ("data: {\"choices\":[{\"delta\":{\"content\":\"x", Beginning::Preamble),
+            ("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n", Beginning::Content),
+            ("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", Beginning::Content),
+            ("data: [DONE]\n\n", Beginning::Content),
+            ("data: {\"error\":{\"message\":\"no\"}}\n\n", Beginning::Error),
+            ("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n", Beginning::Preamble),
+            ("event: content_block_delta\ndata: {\"type\":\"content_block_delta\"}\n\n", Beginning::Content),
+            ("{\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":false}\n", Beginning::Preamble),
+            ("{\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n", Beginning::Content),
+            ("{\"response\":\"a\",\"done\":false}\n", Beginning::Content),
+            ("{\"error\":\"no\"}\n", Beginning::Error),
+            ("data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n", Beginning::Preamble),
+            ("data: what\n\n", Beginning::Content),
+        ] {
+            assert_eq!(beginning(text.as_bytes()), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How the router looks at an answer under way: it translates it, or passes it on untouched and merely watches.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use llm_router_core::{
+    dialect::{ErrorInfo, Surface},
+    operation::Operation,
+    translate::{ReplyTranslator, StreamTap, Usage},
+};
+
+use crate::body::BodyError;
+
+/// One answer as it passes.
+pub(crate) enum View {
+    /// In another dialect than the client's.
+    Translated(Box<ReplyTranslator>),
+    /// Passed on byte for byte; watched for usage numbers and the last event.
+    Watched(Box<StreamTap>),
+    /// Passed on byte for byte.
+    Plain,
+}
+
+impl View {
+    /// A view of an untouched answer to an operation, whose first bytes have come.
+    pub(crate) fn watch(operation: Operation, first: &[u8]) -> Self {
+        let mut tap = Box::new(StreamTap::new(operation));
+        tap.feed(first);
+        Self::Watched(tap)
+    }
+
+    /// Whether the provider's bytes are the client's.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !matches!(self, Self::Translated(_))
+    }
+
+    /// The next bytes as the client is to see them, and what is wrong behind them.
+    pub(crate) fn frame(&mut self, data: Bytes, elapsed: Option<Duration>) -> (Bytes, Option<BodyError>) {
+        let translator = match self {
+            Self::Plain => return (data, None),
+            Self::Watched(tap) => {
+                tap.feed(&data);
+                return (data, None);
+            }
+            Self::Translated(translator) => translator,
+        };
+        if let Some(elapsed) = elapsed {
+            translator.elapsed(elapsed);
+        }
+        let mut out = Vec::new();
+        let fault = translator.frame(&data, &mut out).err().map(BodyError::Garbled);
+        (out.into(), fault)
+    }
+
+    /// Whether the last event of a stream has come.
+    pub(crate) fn is_done(&self) -> bool {
+        match self {
+            Self::Translated(translator) => translator.is_done(),
+            Self::Watched(tap) => tap.is_complete(),
+            Self::Plain => false,
+        }
+    }
+
+    /// The body of a stream has ended; `framed` says whether its HTTP framing vouches for the end. Where it does,
+    /// an untouched stream may leave out its dialect's last event, as some providers do.
+    pub(crate) fn finish(&mut self, framed: bool) -> Result<(), BodyError> {
+        match self {
+            Self::Translated(translator) => translator.finish().map(drop).map_err(BodyError::Garbled),
+            Self::Watched(tap) if !framed && !tap.is_complete() => {
+                Err(BodyError::Cut("the connection closed before the last event".into()))
+            }
+            Self::Watched(_) | Self::Plain => Ok(()),
+        }
+    }
+
+    /// The event that tells a client of an error.
+    pub(crate) fn abort(&mut self, surface: Surface, error: &ErrorInfo) -> Vec<u8> {
+        let Self::Translated(translator) = self else { return surface.stream_error(error) };
+        let mut event = Vec::new();
+        translator.abort(error, &mut event);
+        event
+    }
+
+    /// What the answer cost, where the provider said.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Translated(translator) => translator.summary().usage,
+            Self::Watched(tap) => tap.usage(),
+            Self::Plain => None,
+        }
+    }
+}
