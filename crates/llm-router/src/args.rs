@@ -33,6 +33,12 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Measure this router, or any gateway, and put others beside it.
     Bench(llm_router_bench::Args),
+    /// Check settings, files, limits, clock, Redis and every provider, and say what to do: exits with 1 on a fault.
+    Doctor(Doctor),
+    /// Watch a running router in the terminal.
+    Top(Admin),
+    /// Tell what became of a request and why it went where it went.
+    Why(Why),
     /// Run a scripted provider that speaks every dialect, for trials and tests.
     #[command(after_long_help = llm_router_mock::Script::grammar())]
     Mock(Mock),
@@ -117,6 +123,33 @@ impl Serve {
             .chain(self.settings.iter().cloned())
             .collect()
     }
+}
+
+/// Where a running router's operator pages are.
+#[derive(Group)]
+pub(crate) struct Admin {
+    /// URL of the router's operator pages [settings admin_host and admin_port].
+    #[arg(long = "admin", value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    pub(crate) url: String,
+}
+
+/// One request.
+#[derive(Group)]
+pub(crate) struct Why {
+    /// Its id, as the answer's header x-request-id and the log have it.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+/// An examination.
+#[derive(Group)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    /// Also ask every provider for a streamed answer of one token, which it may charge for.
+    #[arg(long)]
+    pub(crate) stream: bool,
 }
 
 /// A provider to play with.

@@ -2,11 +2,15 @@
 
 mod args;
 mod check;
+mod doctor;
 mod logs;
 mod mock;
+mod operator;
 mod serve;
 mod simulate;
+mod top;
 mod upgrade;
+mod why;
 
 use std::process::ExitCode;
 
@@ -25,6 +29,9 @@ fn main() -> ExitCode {
         Some(Command::Upgrade(args)) => upgrade::run(&args),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Bench(args)) => llm_router_bench::run(&args, &mut std::io::stdout()).map_err(Into::into),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Top(args)) => top::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
         Some(Command::Mock(args)) => mock::run(&args),
     };
     match result {

@@ -1,6 +1,12 @@
 //! The store of shared leases in Redis, from the settings.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+};
 
 use llm_router_balancer::store::redis::{Address, OnStoreDown, RedisConfig, RedisError, RedisStore, StoreEvent, Tls};
 use llm_router_core::settings::{OnRedisDown, Redis};
@@ -49,7 +55,23 @@ fn place(host: &str, port: u16) -> (String, u16) {
     }
 }
 
+/// What the server said last: 0 nothing, 1 it does not answer, 2 it answers.
+static HEALTH: AtomicU8 = AtomicU8::new(0);
+
+/// Whether the Redis server answers; `None` where none is used.
+pub(crate) fn answers() -> Option<bool> {
+    match HEALTH.load(Relaxed) {
+        0 => None,
+        health => Some(health == 2),
+    }
+}
+
 fn log(event: &StoreEvent) {
+    match event {
+        StoreEvent::Up => HEALTH.store(2, Relaxed),
+        StoreEvent::Down { .. } => HEALTH.store(1, Relaxed),
+        _ => {}
+    }
     match event {
         StoreEvent::Up | StoreEvent::Peers { .. } => tracing::info!("{event}"),
         _ => tracing::warn!("{event}"),

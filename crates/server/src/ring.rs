@@ -17,6 +17,14 @@ pub struct Finished {
     pub facts: Facts,
 }
 
+impl Finished {
+    /// A request that is over now.
+    #[must_use]
+    pub fn now(facts: &Facts) -> Arc<Self> {
+        Arc::new(Self { at: SystemTime::now(), facts: facts.clone() })
+    }
+}
+
 /// So many finished requests, and no more: the oldest one makes room.
 #[derive(Debug)]
 pub struct Ring {
@@ -51,11 +59,10 @@ impl Ring {
     }
 
     /// Remembers a request.
-    pub fn keep(&self, facts: &Facts) {
+    pub fn keep(&self, new: Arc<Finished>) {
         if self.most == 0 {
             return;
         }
-        let new = Arc::new(Finished { at: SystemTime::now(), facts: facts.clone() });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if kept.len() >= self.most { kept.pop_front() } else { None };
         kept.push_back(new);
@@ -107,7 +114,7 @@ mod tests {
 
     impl Observer for Into {
         fn finished(&self, facts: &Facts) {
-            self.0.keep(facts);
+            self.0.keep(Finished::now(facts));
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     admin,
     handover::{self, Handover, Inherited, Program},
     listener::{self, ListenError},
-    probe,
+    otlp, probe,
     reload::{Origin, Reloader},
     tasks,
     tls::{self, TlsError},
@@ -121,7 +121,8 @@ impl Running {
         let shared = Arc::clone(&self.shared);
         let life = shared.life.clone();
         let mut handed_over = shared.handed_over.subscribe();
-        let upstream = Arc::new(Connections::new(&shared.state().settings, trust));
+        let upstream = Arc::new(Connections::new(&shared.state().settings, Arc::clone(&trust)));
+        let collectors = trust;
         let leases = shared.state().leases.as_ref().and_then(|leases| leases.take_work());
         let work = async move {
             let pages = async {
@@ -141,12 +142,15 @@ impl Running {
                 life.reached(Phase::Over).await;
                 Ok(())
             };
-            tokio::select! {
+            let ended = tokio::select! {
                 ended = duties => ended,
                 // These go on while requests under way end.
                 () = probe::providers(Arc::clone(&shared), upstream) => Ok(()),
                 () = shared_leases(leases) => Ok(()),
-            }
+                () = otlp::export(&shared, &collectors) => Ok(()),
+            };
+            otlp::last(&shared, &collectors).await;
+            ended
         };
         self.threads.push(spawn("keeper".to_owned(), work)?);
         Ok(())

@@ -7,7 +7,8 @@ use llm_router_endpoints::{Body, Facts, Observer, State};
 
 use crate::{
     metrics::{self, METRICS, Metrics},
-    ring::Ring,
+    otlp::Spans,
+    ring::{Finished, Ring},
 };
 
 /// Counts and remembers requests, then tells the next observer.
@@ -17,6 +18,9 @@ pub struct Witness {
     pub ring: Ring,
     /// When it began.
     pub(crate) began: Instant,
+    /// Finished requests on their way to a collector of traces.
+    pub(crate) spans: Spans,
+    exports: bool,
     next: Arc<dyn Observer>,
 }
 
@@ -25,7 +29,9 @@ impl Witness {
     #[must_use]
     pub fn new(state: &State, next: Arc<dyn Observer>) -> Arc<Self> {
         let ring = Ring::new(state.settings.metrics.requests_kept);
-        let witness = Self { metrics: Metrics::default(), ring, began: Instant::now(), next };
+        let exports = state.settings.metrics.traces.is_some();
+        let (metrics, spans) = (Metrics::default(), Spans::default());
+        let witness = Self { metrics, ring, began: Instant::now(), spans, exports, next };
         witness.follow(state);
         Arc::new(witness)
     }
@@ -33,6 +39,12 @@ impl Witness {
     /// Goes on with another snapshot.
     pub(crate) fn follow(&self, state: &State) {
         self.metrics.follow(state);
+    }
+
+    /// The type of the provider that answered; empty when none did.
+    pub(crate) fn kind_of(&self, facts: &Facts) -> &'static str {
+        let (Some(model), Some(provider)) = (&facts.model, &facts.provider) else { return "" };
+        self.metrics.model(model).provider(provider).kind
     }
 
     /// The path of the metrics, if this is it: at the root and below the prefix.
@@ -65,7 +77,14 @@ impl Observer for Witness {
 
     fn finished(&self, facts: &Facts) {
         self.metrics.ended(facts);
-        self.ring.keep(facts);
+        let traced = self.exports && facts.trace.is_some_and(|trace| trace.sampled);
+        if traced || self.ring.is_on() {
+            let finished = Finished::now(facts);
+            if traced && !self.spans.push(Arc::clone(&finished)) {
+                self.metrics.lose_spans(1);
+            }
+            self.ring.keep(finished);
+        }
         self.next.finished(facts);
     }
 }

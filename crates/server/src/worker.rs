@@ -109,7 +109,7 @@ impl Shared {
             connections: self.connections(),
             most_connections: self.most as usize,
             lost_lines: crate::log::lost(),
-            redis: None,
+            redis: crate::redis::answers(),
         }
     }
 

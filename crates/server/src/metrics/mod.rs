@@ -24,6 +24,7 @@ use llm_router_endpoints::{Facts, Outcome, State, Trouble};
 pub(crate) use self::{
     exposition::CONTENT_TYPE,
     page::{Around, render, serves},
+    process::open_files_limit,
     series::{METRICS, UNMATCHED},
     view::ModelView,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Metrics {
     after: Histogram,
     /// Requests for a provider that no longer is in the configuration.
     orphans: Counter,
+    /// Traced requests that no collector took.
+    lost_spans: Counter,
 }
 
 impl Default for Metrics {
@@ -59,6 +62,7 @@ impl Default for Metrics {
             before: Histogram::new(&OVERHEAD),
             after: Histogram::new(&OVERHEAD),
             orphans: Counter::default(),
+            lost_spans: Counter::default(),
         }
     }
 }
@@ -102,6 +106,11 @@ impl Metrics {
             Some(series) => model_ended(series, facts, &self.orphans),
             None => self.orphans.up(),
         }
+    }
+
+    /// Traced requests were lost on their way to the collector.
+    pub(crate) fn lose_spans(&self, requests: usize) {
+        self.lost_spans.add(requests as u64);
     }
 
     fn refused(&self, reason: &'static str) {

@@ -297,6 +297,8 @@ fn router(page: &mut Page, metrics: &Metrics, around: Around) {
         "Log lines lost because writing them did not keep up.",
     );
     page.sample(&[], around.lost_lines);
+    page.family("llm_router_traces_lost_total", Kind::Counter, "Traced requests that no collector took.");
+    page.sample(&[], metrics.lost_spans.get());
     page.family(
         "llm_router_orphans_total",
         Kind::Counter,

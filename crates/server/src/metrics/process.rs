@@ -27,7 +27,7 @@ pub(super) fn write(page: &mut Page) {
         page.family("process_open_fds", Kind::Gauge, "Open file descriptors.");
         page.sample(&[], open.count());
     }
-    if let Some(most) = limit() {
+    if let Some(most) = open_files_limit() {
         page.family("process_max_fds", Kind::Gauge, "Most file descriptors that may be open.");
         page.sample(&[], most);
     }
@@ -38,7 +38,7 @@ pub(super) fn write(page: &mut Page) {
 }
 
 /// The soft limit of open files.
-pub(crate) fn limit() -> Option<u64> {
+pub(crate) fn open_files_limit() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
     line.split_whitespace().nth(3)?.parse().ok()

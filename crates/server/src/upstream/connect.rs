@@ -62,7 +62,7 @@ pub fn trust(ca_file: Option<&PathBuf>) -> Result<Arc<ClientConfig>, TrustError>
 }
 
 /// Opens a connection: name look-up, TCP, and TLS where the base URL asks for it.
-pub(super) async fn connect(base: &BaseUrl, trust: &Arc<ClientConfig>) -> io::Result<Stream> {
+pub(crate) async fn connect(base: &BaseUrl, trust: &Arc<ClientConfig>) -> io::Result<Stream> {
     let tcp = TcpStream::connect((base.host(), base.port())).await?;
     tcp.set_nodelay(true)?;
     if base.scheme() == Scheme::Http {

@@ -16,9 +16,9 @@ use llm_router_endpoints::{Body, BoxFuture, Connected, Target, Upstream, Upstrea
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
+pub(crate) use self::connect::connect;
 pub use self::connect::{TrustError, trust};
 use self::{
-    connect::connect,
     exchange::{AnswerBody, Link},
     pool::Pool,
 };

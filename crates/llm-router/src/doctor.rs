@@ -1,0 +1,42 @@
+//! `llm-router doctor`: an examination with what to do about each finding.
+
+use llm_router_server::{
+    doctor::{Finding, Grade, examine},
+    load, trust,
+};
+
+use crate::{args, serve};
+
+#[expect(clippy::print_stdout, reason = "the table is the command's output")]
+pub(crate) fn run(args: &args::Doctor) -> Result<(), Box<dyn std::error::Error>> {
+    let ((state, origin), warnings) = load::check(serve::sources(&args.serve))?;
+    for warning in &warnings {
+        println!("warning  {warning}");
+    }
+    let trust = trust(state.settings.upstream.ca_file.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let findings = runtime.block_on(examine(&state, &trust, args.stream));
+    println!("models from {origin}\n");
+    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
+    for finding in &findings {
+        println!("{}", line(finding, width));
+    }
+    let faults = findings.iter().filter(|finding| finding.grade == Grade::Fault).count();
+    if faults > 0 {
+        return Err(format!("{faults} of {} findings are faults", findings.len()).into());
+    }
+    Ok(())
+}
+
+fn line(finding: &Finding, width: usize) -> String {
+    let grade = match finding.grade {
+        Grade::Good => "ok",
+        Grade::Warning => "warning",
+        Grade::Fault => "FAULT",
+    };
+    let mut text = format!("{grade:8} {:width$}  {}", finding.subject, finding.said);
+    if let Some(advice) = &finding.advice {
+        text.push_str(&format!("\n{:9}{:width$}  -> {advice}", "", ""));
+    }
+    text
+}
