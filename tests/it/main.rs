@@ -3,6 +3,7 @@
 mod admin_pages;
 mod bytes;
 mod chat;
+mod dashboard;
 mod drain;
 mod fault_lab;
 mod faults;
@@ -14,3 +15,4 @@ mod metrics;
 mod reload;
 mod text;
 mod tls;
+mod traces;
