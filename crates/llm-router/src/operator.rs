@@ -25,7 +25,7 @@ impl Operator {
 
     /// Reads a page.
     pub(crate) async fn page(&self, path: &str) -> Result<(StatusCode, Value), Box<dyn std::error::Error>> {
-        let request = Request::get(self.url.join(path)).body(bytes::Bytes::new())?;
+        let request = Request::get(self.url.join(path.trim_start_matches('/'))).body(bytes::Bytes::new())?;
         let place = self.url.authority();
         let answer = tokio::time::timeout(PATIENCE, fetch(&self.url, &self.trust, request))
             .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use llm_router_core::{
     catalogue::{Model, Provider},
     operation::Operation,
@@ -33,13 +33,14 @@ impl Visit<'_> {
     pub(super) async fn examine(&self, stream: bool, skews: &mut Vec<i64>) -> Vec<Finding> {
         let subject = format!("{} / {}", self.model.name, self.provider.id);
         let target = Target::new(self.model, self.provider, self.state.settings.upstream.timeouts);
-        let answer = match self.ask(&target, Method::GET, self.listing(), Bytes::new()).await {
-            Ok(answer) => answer,
-            Err(said) => {
-                let advice = "check api_host, and that the server runs and can be reached from here";
-                return vec![Finding::bad(Grade::Fault, subject, said, advice)];
-            }
-        };
+        let answer =
+            match self.ask(&target, Method::GET, self.provider.base.join(self.listing()).into(), Bytes::new()).await {
+                Ok(answer) => answer,
+                Err(said) => {
+                    let advice = "check api_host, and that the server runs and can be reached from here";
+                    return vec![Finding::bad(Grade::Fault, subject, said, advice)];
+                }
+            };
         skews.extend(answer.headers().get(header::DATE).and_then(|date| clock::ahead(date.to_str().ok()?)));
         let mut findings = vec![listed(&subject, &target, &answer)];
         if stream && findings[0].grade < Grade::Fault {
@@ -50,13 +51,13 @@ impl Visit<'_> {
 
     /// Where a provider of this type lists its models.
     fn listing(&self) -> &'static str {
-        if self.provider.api_type.name() == "ollama" { "/api/tags" } else { "/v1/models" }
+        if self.provider.api_type.name() == "ollama" { "api/tags" } else { "v1/models" }
     }
 
-    async fn ask(&self, target: &Target, method: Method, path: &str, body: Bytes) -> Result<Response<Bytes>, String> {
+    async fn ask(&self, target: &Target, method: Method, uri: Uri, body: Bytes) -> Result<Response<Bytes>, String> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = self.provider.base.join(path).into();
+        *request.uri_mut() = uri;
         *request.headers_mut() = target.headers().clone();
         self.provider.api_type.require(request.headers_mut());
         match timeout(PATIENCE, fetch(&self.provider.base, self.trust, request)).await {
@@ -68,7 +69,7 @@ impl Visit<'_> {
 
     /// One token, as a stream.
     async fn stream(&self, subject: &str, target: &Target) -> Finding {
-        let found = CHATS.iter().find_map(|chat| Some((*chat, target.path(*chat)?.path().to_owned())));
+        let found = CHATS.iter().find_map(|chat| Some((*chat, target.path(*chat)?.clone())));
         let Some((chat, path)) = found else {
             return Finding::good(subject, "takes no chats: streaming not looked at");
         };
@@ -82,11 +83,8 @@ impl Visit<'_> {
             ("max_tokens", json!(1))
         };
         body[limit.0] = limit.1;
-        // The path is whole already: the base's own part must not stand before it twice.
-        let path =
-            path.strip_prefix(self.provider.base.join("/").path().trim_end_matches('/')).unwrap_or(&path).to_owned();
         let advice = "try the provider without the router; a proxy before it may hold streams back";
-        match self.ask(target, Method::POST, &path, body.to_string().into()).await {
+        match self.ask(target, Method::POST, path, body.to_string().into()).await {
             Err(said) => Finding::bad(Grade::Fault, subject, format!("streaming: {said}"), advice),
             Ok(answer) if !answer.status().is_success() => {
                 Finding::bad(Grade::Fault, subject, format!("streaming: status {}", answer.status()), advice)

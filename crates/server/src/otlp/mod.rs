@@ -102,7 +102,7 @@ async fn send_all(shared: &Shared, traces: &Traces, trust: &Arc<ClientConfig>, w
 fn request(traces: &Traces, body: String) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = traces.endpoint.join("/v1/traces").into();
+    *request.uri_mut() = traces.endpoint.join("v1/traces").into();
     let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in &traces.headers {
