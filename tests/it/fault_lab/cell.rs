@@ -52,6 +52,18 @@ pub(super) struct Surface {
     pub(super) api_type: &'static str,
 }
 
+impl Surface {
+    /// A request for it.
+    pub(super) fn body(&self, model: &str, stream: bool) -> String {
+        let turns = json!([{"role": "user", "content": "say it"}]);
+        let body = match self.name.starts_with("text>") {
+            false => json!({"model": model, "stream": stream, "max_tokens": 500, "messages": turns}),
+            true => json!({"model": model, "stream": stream, "user_last_statement": "say it"}),
+        };
+        body.to_string()
+    }
+}
+
 /// What the client saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -102,12 +114,7 @@ impl Cell {
 
     /// Sends the cell's request. The error: nothing came of it in time.
     pub(super) fn request(&self, client: Client) -> impl Future<Output = Result<Reply, String>> + Send + use<> {
-        let turns = json!([{"role": "user", "content": "say it"}]);
-        let body = match self.surface.name.starts_with("text>") {
-            false => json!({"model": self.model, "stream": self.stream, "max_tokens": 500, "messages": turns}),
-            true => json!({"model": self.model, "stream": self.stream, "user_last_statement": "say it"}),
-        };
-        let body = body.to_string();
+        let body = self.surface.body(&self.model, self.stream);
         let path = self.surface.path;
         async move {
             let reply = tokio::time::timeout(SOON, client.post(path, body)).await;

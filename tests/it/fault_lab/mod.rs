@@ -5,6 +5,7 @@
 //! the next provider.
 
 mod cell;
+mod leaving;
 mod matrix;
 
 use cell::{Cell, Outcome};

@@ -152,6 +152,8 @@ async fn another_process_can_watch_and_steer() {
     assert_eq!((&log[0]["outcome"], &log[0]["status"]), (&json!("finished"), &json!(200)));
     assert_eq!(ask(&server, &post("/mock/script", "status=418")).await.0, 200);
     assert_eq!(ask(&server, &chat()).await.0, 418);
+    server.set_script(Script::parse("no-read reset=wire:0").unwrap());
+    assert_eq!(ask(&server, &post("/mock/script", "status=418")).await.0, 200, "it obeys, whatever it breaks");
     let (status, error) = ask(&server, &post("/mock/script", "statsu=418")).await;
     assert_eq!(status, 400);
     assert!(error["error"]["message"].as_str().unwrap().contains("statsu"));
