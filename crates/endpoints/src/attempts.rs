@@ -12,8 +12,8 @@ use llm_router_core::translate::{self, TranslateError};
 use crate::{
     body::Body,
     error::Error,
-    judge::{Answer, Attempt, judge},
-    prepare::Plan,
+    judge::{Answer, Attempt, Reading, judge},
+    prepare::{Plan, Prepared},
     state::{Lease, Pool},
     target::Target,
     upstream::{Upstream, UpstreamError},
@@ -105,14 +105,16 @@ impl Attempts<'_> {
                     continue;
                 }
             };
+            let Prepared { request, translator, losses, stream } = prepared;
             asked += 1;
             (self.note)(Note::Asking(lease.target()));
             troubles.refusal = None;
-            let sent = self.send(lease.target(), prepared.request).await;
+            let sent = self.send(lease.target(), request).await;
             if let Ok(response) = &sent {
                 (self.note)(Note::Head(response));
             }
-            match judge(sent, lease, prepared.translator, prepared.losses, self.started).await {
+            let reading = Reading { translator, losses, stream, started: self.started };
+            match judge(sent, lease, reading).await {
                 Attempt::Answer(answer) => return Ok(Outcome::Answer(answer)),
                 Attempt::Refusal(answer) => {
                     (self.note)(Note::Refused(answer.head.status));

@@ -59,16 +59,22 @@ pub(crate) struct Answer {
     pub provider: Arc<Provider>,
 }
 
+/// How to read an answer.
+pub(crate) struct Reading {
+    /// Turns it into the client's dialect, where the provider has another.
+    pub translator: Option<Box<ReplyTranslator>>,
+    /// What of the request the provider's dialect could not carry.
+    pub losses: Losses,
+    /// Whether the client is to get a stream, where the answer is translated.
+    pub stream: bool,
+    /// When the client's request arrived.
+    pub started: Instant,
+}
+
 /// Settles the lease by what came, unless the answer is good so far: then it goes on with it.
-pub(crate) async fn judge(
-    sent: Result<Response<Body>, UpstreamError>,
-    lease: Lease,
-    translator: Option<Box<ReplyTranslator>>,
-    losses: Losses,
-    started: Instant,
-) -> Attempt {
+pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Lease, reading: Reading) -> Attempt {
     let read = match sent {
-        Ok(response) => read(response, lease.target(), translator, losses, started).await,
+        Ok(response) => read(response, lease.target(), reading).await,
         Err(error) => Err(error),
     };
     match read {
@@ -88,10 +94,9 @@ pub(crate) async fn judge(
 async fn read(
     response: Response<Body>,
     target: &Target,
-    translator: Option<Box<ReplyTranslator>>,
-    losses: Losses,
-    started: Instant,
+    reading: Reading,
 ) -> Result<(Answer, Option<Failure>), UpstreamError> {
+    let Reading { translator, losses, stream, started } = reading;
     let (head, body) = response.into_parts();
     if head.status.is_redirection() {
         return Err(UpstreamError::Redirect(head.status.as_u16()));
@@ -102,7 +107,7 @@ async fn read(
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     let mut answer =
         Answer { head, first: Bytes::new(), rest: body, translator, lease: None, losses, framed, idle, provider };
-    match timeout(limits.first_token, begin(&mut answer, started)).await {
+    match timeout(limits.first_token, begin(&mut answer, stream, started)).await {
         Ok(begun) => begun?,
         Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token)),
     }
@@ -110,7 +115,7 @@ async fn read(
 }
 
 /// Reads up to the first content.
-async fn begin(answer: &mut Answer, started: Instant) -> Result<(), UpstreamError> {
+async fn begin(answer: &mut Answer, wanted: bool, started: Instant) -> Result<(), UpstreamError> {
     match answer.translator.take() {
         None => {
             headers::strip_hop_by_hop(&mut answer.head.headers);
@@ -123,7 +128,7 @@ async fn begin(answer: &mut Answer, started: Instant) -> Result<(), UpstreamErro
         Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
             translate_stream(answer, translator, started).await?;
         }
-        Some(translator) => translate_whole(answer, translator, started).await?,
+        Some(translator) => translate_whole(answer, translator, wanted, started).await?,
     }
     Ok(())
 }
@@ -168,12 +173,21 @@ async fn translate_stream(
 async fn translate_whole(
     answer: &mut Answer,
     mut translator: Box<ReplyTranslator>,
+    stream: bool,
     started: Instant,
 ) -> Result<(), UpstreamError> {
     let body = collect(&mut answer.rest, answer.idle).await?;
     translator.elapsed(started.elapsed());
-    let translated = if answer.head.status.is_success() {
-        translator.whole(&body).map_err(|fault| UpstreamError::Garbled(fault.into()))?
+    let garbled = |fault: StreamFault| UpstreamError::Garbled(fault.into());
+    let mut content_type = "application/json";
+    let translated = if answer.head.status.is_success() && stream {
+        // Some providers do not stream when asked to; the client gets its stream all the same.
+        let mut events = Vec::new();
+        translator.whole_as_stream(&body, &mut events).map_err(garbled)?;
+        content_type = translator.stream_content_type();
+        events
+    } else if answer.head.status.is_success() {
+        translator.whole(&body).map_err(garbled)?
     } else {
         let (status, error) = translator.error(answer.head.status.as_u16(), &body);
         answer.head.status = StatusCode::from_u16(status).unwrap_or(answer.head.status);
@@ -181,7 +195,7 @@ async fn translate_whole(
     };
     answer.first = translated.into();
     answer.rest = Body::Empty;
-    answer.head.headers = own_headers(&answer.head.headers, "application/json");
+    answer.head.headers = own_headers(&answer.head.headers, content_type);
     answer.translator = Some(translator);
     Ok(())
 }

@@ -51,6 +51,8 @@ pub(crate) struct Prepared {
     pub translator: Option<Box<ReplyTranslator>>,
     /// What the provider's dialect cannot carry.
     pub losses: Losses,
+    /// Whether the client is to get a stream, where the answer is translated.
+    pub stream: bool,
 }
 
 impl Source<'_> {
@@ -58,7 +60,7 @@ impl Source<'_> {
     pub(crate) fn plan(&self, target: &Target) -> Result<Plan, TranslateError> {
         if target.path(self.operation).is_some() {
             let request = self.request(target, self.operation, self.body_for(target));
-            return Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default() }));
+            return Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default(), stream: false }));
         }
         let context = Context {
             public_model: self.model,
@@ -83,6 +85,7 @@ impl Source<'_> {
                     request,
                     translator: Some(Box::new(translated.reply)),
                     losses: translated.losses,
+                    stream: translated.stream,
                 })
             }
         })

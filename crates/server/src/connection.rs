@@ -54,7 +54,6 @@ where
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_headers(256)
         .max_buf_size(server.max_header.get().max(LEAST_BUFFER));
     builder
         .http2()

@@ -31,9 +31,7 @@ pub(super) struct Link {
 impl Link {
     /// Speaks HTTP/1.1 over a new connection.
     pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
-        let mut builder = hyper::client::conn::http1::Builder::new();
-        builder.max_headers(256);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, connection, used: false })
     }
 
