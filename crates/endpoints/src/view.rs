@@ -16,7 +16,7 @@ pub(crate) enum View {
     /// In another dialect than the client's.
     Translated(Box<ReplyTranslator>),
     /// Passed on byte for byte; watched for usage numbers and the last event.
-    Watched(Box<StreamTap>),
+    Watched(StreamTap),
     /// Passed on byte for byte.
     Plain,
 }
@@ -24,7 +24,7 @@ pub(crate) enum View {
 impl View {
     /// A view of an untouched answer to an operation, whose first bytes have come.
     pub(crate) fn watch(operation: Operation, first: &[u8]) -> Self {
-        let mut tap = Box::new(StreamTap::new(operation));
+        let mut tap = StreamTap::new(operation);
         tap.feed(first);
         Self::Watched(tap)
     }

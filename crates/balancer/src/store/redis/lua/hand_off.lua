@@ -94,6 +94,11 @@ local function settle(c)
   if c.dirty then
     c.dirty = false
     redis.call('HSET', c.k .. 'meta', 'dirty', 0)
+    -- What nobody confirmed is over: to tell it now would bring an old fence back.
+    local all = redis.call('HGETALL', c.k .. 'lease')
+    for i = 1, #all, 2 do
+      if words(all[i + 1])[6] ~= c.ep then drop_lease(c, all[i], all[i + 1]) end
+    end
     for _, line in ipairs(lines(c)) do
       for _, r in ipairs(line.names) do c.freed[#c.freed + 1] = r end
     end
