@@ -5,13 +5,16 @@ use llm_router_server::load;
 
 use crate::{args::Check, serve};
 
+/// Stands for the demo provider, which a check does not start.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
+
 #[expect(clippy::print_stdout, reason = "the findings are the command's output")]
 pub(crate) fn run(args: &Check) -> Result<(), Box<dyn std::error::Error>> {
     if args.capabilities {
         println!("{}", capabilities());
         return Ok(());
     }
-    let ((state, origin), warnings) = load::check(serve::sources(&args.serve))?;
+    let ((state, origin), warnings) = load::check(serve::sources(&args.serve), NOWHERE)?;
     for warning in &warnings {
         println!("warning: {warning}");
     }

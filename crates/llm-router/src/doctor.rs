@@ -1,5 +1,6 @@
 //! `llm-router doctor`: an examination with what to do about each finding.
 
+use llm_router_mock::{Mock, Script};
 use llm_router_server::{
     doctor::{Finding, Grade, examine},
     load, trust,
@@ -9,12 +10,13 @@ use crate::{args, serve};
 
 #[expect(clippy::print_stdout, reason = "the table is the command's output")]
 pub(crate) fn run(args: &args::Doctor) -> Result<(), Box<dyn std::error::Error>> {
-    let ((state, origin), warnings) = load::check(serve::sources(&args.serve))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let demo = runtime.block_on(Mock::spawn(Script::default()))?;
+    let ((state, origin), warnings) = load::check(serve::sources(&args.serve), &demo.url())?;
     for warning in &warnings {
         println!("warning  {warning}");
     }
     let trust = trust(state.settings.upstream.ca_file.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(examine(&state, &trust, args.stream));
     println!("models from {origin}\n");
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();

@@ -6,7 +6,7 @@ use llm_router_core::{problem::Problem, settings::Sources};
 use llm_router_mock::{Mock, Script};
 use llm_router_server::{AccessLog, Inherited, Models, Origin, Program, Running, load};
 
-use crate::{args::Serve, logs};
+use crate::{args::Serve, check::NOWHERE, logs};
 
 /// Where settings come from for this command line and this process.
 pub(crate) fn sources(args: &Serve) -> Sources<'static> {
@@ -26,7 +26,8 @@ fn environment() -> Vec<(String, String)> {
 
 pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     // Whoever has to mend the settings is told of the models and prompts as well.
-    let loaded = load::settings(sources(args)).map_err(|found| load::check(sources(args)).err().unwrap_or(found))?;
+    let loaded =
+        load::settings(sources(args)).map_err(|found| load::check(sources(args), NOWHERE).err().unwrap_or(found))?;
     let mut warnings = loaded.warnings;
     let (log, _writer, log_warning) = logs::start(&loaded.settings.log)?;
     warnings.extend(log_warning);

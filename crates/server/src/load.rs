@@ -68,14 +68,15 @@ pub fn settings(sources: Sources<'_>) -> Result<Loaded, Problems> {
 }
 
 /// Reads settings, models and prompts for a look: what a router would be made of, with the name of the models file.
+/// `demo` stands for the address of the demo provider.
 ///
 /// # Errors
 /// All problems of all of them at once: bad settings do not keep the files they name from being looked at.
-pub fn check(sources: Sources<'_>) -> Result<((State, String), Vec<Problem>), Problems> {
+pub fn check(sources: Sources<'_>, demo: &str) -> Result<((State, String), Vec<Problem>), Problems> {
     let names = strategies();
     let (settings, mut findings) = Settings::examine(Sources { strategies: &names, ..sources });
     let models = findings.take(Models::read(&settings).map(|models| (models, Vec::new())));
-    let models = models.map(|models| models.with_demo_at("http://127.0.0.1:1"));
+    let models = models.map(|models| models.with_demo_at(demo));
     match models {
         Some(models) if findings.problems.is_empty() => {
             let Some(state) = findings.take(state(settings, &models)) else { return Err(findings.into()) };
