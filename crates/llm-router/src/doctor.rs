@@ -1,17 +1,16 @@
 //! `llm-router doctor`: an examination with what to do about each finding.
 
-use llm_router_mock::{Mock, Script};
 use llm_router_server::{
     doctor::{Finding, Grade, examine},
     load, trust,
 };
 
-use crate::{args, serve};
+use crate::{args, mock, serve};
 
 #[expect(clippy::print_stdout, reason = "the table is the command's output")]
 pub(crate) fn run(args: &args::Doctor) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let demo = runtime.block_on(Mock::spawn(Script::default()))?;
+    let demo = runtime.block_on(mock::demo())?;
     let ((state, origin), warnings) = load::check(serve::sources(&args.serve), &demo.url())?;
     for warning in &warnings {
         println!("warning  {warning}");

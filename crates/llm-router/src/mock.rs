@@ -1,8 +1,13 @@
 //! `llm-router mock`: the scripted provider by itself.
 
-use llm_router_mock::{Mock, Script};
+use llm_router_mock::{Mock, MockServer, Script};
 
 use crate::args;
+
+/// The demo provider: it has the one model of the demo.
+pub(crate) async fn demo() -> std::io::Result<MockServer> {
+    Mock::spawn(Script::parse("models=demo").unwrap_or_default()).await
+}
 
 #[expect(clippy::print_stdout, reason = "where it listens is the command's output")]
 pub(crate) fn run(args: &args::Mock) -> Result<(), Box<dyn std::error::Error>> {

@@ -3,10 +3,9 @@
 use std::{io::Write as _, sync::Arc};
 
 use llm_router_core::{problem::Problem, settings::Sources};
-use llm_router_mock::{Mock, Script};
 use llm_router_server::{AccessLog, Inherited, Models, Origin, Program, Running, load};
 
-use crate::{args::Serve, check::NOWHERE, logs};
+use crate::{args::Serve, check::NOWHERE, logs, mock};
 
 /// Where settings come from for this command line and this process.
 pub(crate) fn sources(args: &Serve) -> Sources<'static> {
@@ -37,7 +36,7 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         let mut origin = origin(args);
         let demo = models.wants_demo();
         if demo {
-            let mock = Mock::spawn(Script::default()).await?;
+            let mock = mock::demo().await?;
             models = models.with_demo_at(&mock.url());
             origin.demo = Some(mock.url());
         }
