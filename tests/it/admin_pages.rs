@@ -5,6 +5,7 @@ use std::{process::Command, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
+use llm_router_endpoints::ClientKey;
 use llm_router_mock::{Mock, MockServer, Script};
 use llm_router_tests::{Client, Provider, Router, models, until};
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ fn admin(router: &Router) -> Client {
 
 fn request(id: &str, model: &str) -> Request<Bytes> {
     let request = Request::post("/v1/chat/completions").header("x-request-id", id).header("traceparent", TRACE);
+    let request = request.header("authorization", format!("Bearer sk-of-{model}"));
     request.body(ask(model)).expect("the request is well formed")
 }
 
@@ -52,6 +54,9 @@ async fn why_a_request_went_where_it_went_is_told_afterwards() {
     assert_eq!(list(&router, "?status=4xx").await, ["two"]);
     assert_eq!(list(&router, "?model=m&provider=well&outcome=complete&status=200").await, ["one"]);
     assert_eq!(list(&router, "?limit=1").await, ["two"]);
+    let key = ClientKey::of_key(b"sk-of-m").to_string();
+    assert_eq!(list(&router, &format!("?key={key}")).await, ["one"]);
+    assert!(!admin(&router).get("/admin/requests").await.text().contains("sk-of-m"), "a key is shown");
     let one = admin(&router).get("/admin/requests/one").await.json();
     assert_eq!(one["failed_attempts"][0]["provider"], "busy");
     assert_eq!(one["failed_attempts"][0]["failure"], "503");

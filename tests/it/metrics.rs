@@ -1,15 +1,11 @@
 //! Metrics as Prometheus meets them: every family well formed, numbers that are true, and no series of a client's making.
 
-use std::{
-    collections::BTreeSet,
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeSet, io::Write as _, process::Stdio};
 
 use bytes::Bytes;
 use http::{Method, Request};
 use llm_router_mock::{Mock, Script};
-use llm_router_tests::{Provider, Router, models, until};
+use llm_router_tests::{Provider, Router, models, tool, until};
 use serde_json::json;
 
 const ON: [(&str, &str); 1] = [("use_prometheus", "true")];
@@ -105,12 +101,6 @@ async fn the_prefix_leads_there_too_and_a_scanner_adds_no_series() {
 
 #[tokio::test]
 async fn prometheus_own_linter_finds_nothing() {
-    let promtool =
-        ["promtool", "/usr/bin/promtool"].into_iter().find(|path| Command::new(path).arg("--version").output().is_ok());
-    let Some(promtool) = promtool else {
-        assert!(std::env::var_os("CI").is_none(), "promtool is missing: install the Debian package prometheus");
-        return;
-    };
     let mock = Mock::spawn(Script::default()).await.unwrap();
     let gone = Provider::new("gone", "openai", "http://127.0.0.1:1");
     let router = Router::start(&models([("m\"\\ü", vec![Provider::new("a", "vllm", &mock.url()), gone])]), &ON);
@@ -118,7 +108,7 @@ async fn prometheus_own_linter_finds_nothing() {
         assert_eq!(router.client().post("/v1/chat/completions", ask("m\"\\ü", stream)).await.status, 200);
     }
     let page = page(&router).await;
-    let mut lint = Command::new(promtool)
+    let mut lint = tool("promtool", "prometheus")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

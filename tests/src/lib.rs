@@ -8,7 +8,19 @@ pub use client::{Client, Reply};
 pub use models::{Provider, models};
 pub use router::Router;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, process::Command, time::Duration};
+
+/// A program from a Debian package that a test cannot do without; `tests/run` installs it.
+///
+/// # Panics
+/// When it is missing.
+#[must_use]
+pub fn tool(name: &str, package: &str) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    assert!(there, "{name} is missing: install the Debian package {package}, as tests/run does");
+    Command::new(name)
+}
 
 /// How long a test waits for something that must happen.
 pub const SOON: Duration = Duration::from_secs(10);

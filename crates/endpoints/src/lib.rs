@@ -6,6 +6,7 @@ mod attempts;
 mod body;
 mod boundary;
 mod call;
+mod client_key;
 mod endpoint;
 pub mod error;
 mod forward;
@@ -34,6 +35,7 @@ mod waiting;
 
 pub use body::{Body, BodyError, Frames};
 pub use call::Call;
+pub use client_key::ClientKey;
 pub use endpoint::{Endpoint, Registration, all};
 pub use error::Error;
 pub use forward::forward;

@@ -11,6 +11,7 @@ use llm_router_core::translate::Usage;
 
 use crate::{
     attempts::Note,
+    client_key::ClientKey,
     error::Error,
     phases::{Phases, Trouble, Try},
     trace::Trace,
@@ -81,6 +82,8 @@ pub struct Facts {
     pub choices: Vec<Explanation>,
     /// When things happened.
     pub phases: Phases,
+    /// The fingerprint of the key that the client showed, if it showed one.
+    pub key: Option<ClientKey>,
     /// Its place in a distributed trace, if it has one.
     pub trace: Option<Trace>,
     /// The word for the router's own refusal, as in the body's `code`.
@@ -162,6 +165,7 @@ impl Record {
             tries: Vec::new(),
             choices: Vec::new(),
             phases: Phases::default(),
+            key: None,
             trace: None,
             reason: None,
             stream: false,

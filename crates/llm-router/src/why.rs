@@ -40,7 +40,7 @@ fn account(value: &Value) -> String {
     let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |number| format!("{number:.3}"));
     let _ = writeln!(text, "{}  {} {}  at {}", word("id"), word("method"), word("route"), word("at"));
     let _ = writeln!(text, "  status {}, {}, took {} ms", value["status"], word("outcome"), number(&value["took_ms"]));
-    for (name, field) in [("refused", "reason"), ("error", "error"), ("trace", "trace_id")] {
+    for (name, field) in [("key", "key"), ("refused", "reason"), ("error", "error"), ("trace", "trace_id")] {
         if let Some(said) = value[field].as_str() {
             let _ = writeln!(text, "  {name}: {said}");
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use llm_router_core::settings::{Log as Settings, LogFormat, LogLevel};
-use llm_router_endpoints::{Facts, Observer, Outcome};
+use llm_router_endpoints::{ClientKey, Facts, Observer, Outcome};
 
 use crate::{log::Log, stamp};
 
@@ -60,6 +60,8 @@ fn facts_of(line: &mut Line<'_>, facts: &Facts) {
     if let Some(trace) = &facts.trace {
         line.text("trace_id", Some(&format!("{:032x}", trace.id)));
     }
+    let key = facts.key.map(ClientKey::digits);
+    line.text("key", key.as_ref().and_then(|digits| str::from_utf8(digits).ok()));
     line.text("method", Some(facts.method.as_str()));
     line.text("route", Some(&facts.route));
     line.number("status", Some(u64::from(facts.status)));
@@ -176,13 +178,19 @@ mod tests {
         let mut record = Record::new("a\nb".to_owned(), http::Method::GET, "/x".into(), observer);
         record.error = Some("said \"no\" = gone\r\n".to_owned());
         record.forwarded = Some(Duration::from_micros(1_234));
+        record.key = Some(ClientKey::of_key(b"secret"));
         record.answered(502, 17);
         let lines = lines.0.lock().unwrap();
         let value: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(value["id"], "a\nb");
         assert_eq!(value["pick_ms"], 1.234);
         assert_eq!((&value["bytes_out"], &value["status"], &value["stream"]), (&17.into(), &502.into(), &false.into()));
-        assert!(lines[1].starts_with("now  INFO access: id=\"a\\nb\" method=GET route=/x status=502 "), "{}", lines[1]);
+        assert_eq!(value["key"], "2bb80d53");
+        assert!(
+            lines[1].starts_with("now  INFO access: id=\"a\\nb\" key=2bb80d53 method=GET route=/x status=502 "),
+            "{}",
+            lines[1]
+        );
         assert_eq!(lines[1].matches('\n').count(), 1);
     }
 }

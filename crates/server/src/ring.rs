@@ -43,6 +43,8 @@ pub struct Filter {
     pub outcome: Option<String>,
     /// With this status, or of its class: `404`, `5xx`.
     pub status: Option<String>,
+    /// By the client whose key has this fingerprint.
+    pub key: Option<String>,
 }
 
 impl Ring {
@@ -93,6 +95,7 @@ impl Filter {
         same(&self.model, facts.model.as_deref())
             && same(&self.provider, facts.provider.as_deref())
             && same(&self.outcome, Some(facts.outcome.name()))
+            && self.key.as_deref().is_none_or(|wanted| facts.key.is_some_and(|key| key.digits() == wanted.as_bytes()))
             && self.status.as_deref().is_none_or(|wanted| status_fits(wanted, facts.status))
     }
 }

@@ -13,7 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
-    Body, Call, Endpoint, Error, Observer, Phase, REQUEST_ID, Record, Upstream,
+    Body, Call, ClientKey, Endpoint, Error, Observer, Phase, REQUEST_ID, Record, Upstream,
     route::{Match, Scope},
 };
 
@@ -60,19 +60,25 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     let state = worker.shared.state().clone();
     let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
     let observer = Arc::clone(&worker.shared.witness) as Arc<dyn Observer>;
+    let (method, key) = (head.method.clone(), ClientKey::of(&head.headers));
+    let begin = |route: Arc<str>| {
+        let mut record = Record::new(id, method, route, observer);
+        (record.key, record.trace) = (key, trace);
+        record
+    };
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
         Match::Found { placed, rest } => (placed, rest),
         Match::OtherMethods { allow, surface } => {
-            let record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
+            let record = begin(UNMATCHED.into());
             return finish(Some(record), other_method(&head, allow, surface));
         }
         Match::Unknown { .. } if Witness::is_metrics(&state, head.uri.path()) => {
-            let record = Record::new(id, head.method.clone(), METRICS.into(), observer);
+            let record = begin(METRICS.into());
             return finish(Some(record), Witness::exposition(&head, || worker.shared.exposition()));
         }
         Match::Unknown { surface } => {
-            let mut record = Record::new(id, head.method.clone(), UNMATCHED.into(), observer);
+            let mut record = begin(UNMATCHED.into());
             let path: String = head.uri.path().chars().take(200).collect();
             let error = Error::NoRoute(path);
             record.refused(&error);
@@ -81,13 +87,12 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     };
     let most = state.settings.server.max_requests.get();
     if under_way > most && placed.route.scope == Scope::Client {
-        let mut record = Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer);
+        let mut record = begin(Arc::clone(&placed.pattern));
         let error = Error::Busy(most);
         record.refused(&error);
         return finish(Some(record), error.respond(placed.route.surface));
     }
-    let mut record = Record::new(id, head.method.clone(), Arc::clone(&placed.pattern), observer);
-    record.trace = trace;
+    let record = begin(Arc::clone(&placed.pattern));
     let endpoint = state.endpoint(placed);
     let body = if body.is_end_stream() { Body::Empty } else { Body::frames(body) };
     let mut call = Call {

@@ -29,6 +29,7 @@ fn list(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
             provider: field("provider"),
             outcome: field("outcome"),
             status: field("status"),
+            key: field("key"),
         };
         let most = field("limit").and_then(|limit| limit.parse().ok()).unwrap_or(USUAL).min(MOST);
         let ring = &visit.shared.witness.ring;
@@ -60,6 +61,7 @@ pub(super) fn brief(finished: &Finished) -> Value {
     json!({
         "id": facts.id,
         "at": stamp::rfc3339(finished.at),
+        "key": facts.key.map(|key| key.to_string()),
         "method": facts.method.as_str(),
         "route": facts.route,
         "model": facts.model,
