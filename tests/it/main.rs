@@ -8,6 +8,7 @@ mod drain;
 mod fault_lab;
 mod faults;
 mod hostile;
+mod hostile_providers;
 mod house;
 mod limits;
 mod matrix;

@@ -3,10 +3,12 @@
 mod client;
 mod models;
 mod router;
+mod wire;
 
 pub use client::{Client, Reply};
 pub use models::{Provider, models};
 pub use router::Router;
+pub use wire::{WireAnswer, answers};
 
 use std::{future::Future, process::Command, time::Duration};
 

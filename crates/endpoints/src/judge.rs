@@ -97,10 +97,16 @@ async fn read(
     reading: Reading,
 ) -> Result<(Answer, Option<Failure>), UpstreamError> {
     let Reading { translator, losses, stream, started } = reading;
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if head.status.is_informational() {
+        return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()));
+    }
     if head.status.is_redirection() {
         return Err(UpstreamError::Redirect(head.status.as_u16()));
     }
+    // The words behind a status and the like are the provider's own affair.
+    head.extensions.clear();
+    let body = frame(&mut head, body);
     let failure = refused(head.status, &head.headers);
     let limits = *target.timeouts();
     let (idle, provider) = (limits.idle, Arc::clone(target.provider()));
@@ -112,6 +118,20 @@ async fn read(
         Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token)),
     }
     Ok((answer, failure))
+}
+
+/// Takes a body for what its framing says, so that the client's answer is framed likewise (RFC 9112, 6.3).
+fn frame(head: &mut Parts, body: Body) -> Body {
+    if head.status == StatusCode::NO_CONTENT {
+        head.headers.remove(header::CONTENT_LENGTH);
+        head.headers.remove(header::TRANSFER_ENCODING);
+        return Body::Empty;
+    }
+    if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        // Beside chunks a length means nothing: passed on, it would cut the answer short.
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    body
 }
 
 /// Reads up to the first content.

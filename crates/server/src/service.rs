@@ -66,6 +66,11 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
         (record.key, record.trace) = (key, trace);
         record
     };
+    if let Some(error) = bad_host(&head) {
+        let mut record = begin(UNMATCHED.into());
+        record.refused(&error);
+        return finish(Some(record), error.respond(Surface::OpenAi));
+    }
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
         Match::Found { placed, rest } => (placed, rest),
@@ -108,6 +113,16 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     };
     let response = perform(endpoint, &mut call).await;
     finish(call.record.take(), response)
+}
+
+/// HTTP/1.1 wants one `Host`, no more and no less (RFC 9112, 3.2): with two, two readers may see two different requests.
+fn bad_host(head: &http::request::Parts) -> Option<Error> {
+    let hosts = head.headers.get_all(header::HOST).iter().count();
+    let wrong = if head.version == Version::HTTP_11 { hosts != 1 } else { hosts > 1 };
+    wrong.then(|| Error::Field {
+        field: "host".to_owned(),
+        message: format!("a request has one Host header, this one has {hosts}"),
+    })
 }
 
 /// Has the endpoint answer: a panic is this one request's error, and so is the end of the process.
