@@ -13,6 +13,7 @@ mod house;
 mod limits;
 mod matrix;
 mod metrics;
+mod on_disconnect;
 mod prometheus;
 mod reload;
 mod scene;

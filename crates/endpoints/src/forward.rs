@@ -1,13 +1,14 @@
 //! Forwards a client's request: peek, ask, and relay the answer.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header, response::Parts};
 use llm_router_core::{
+    catalogue::OnDisconnect,
     dialect::{ErrorInfo, ErrorKind, Surface},
     json::Peek,
     operation::Operation,
@@ -24,13 +25,14 @@ use crate::{
     error::Error,
     headers,
     judge::Answer,
+    leaving::{Asking, Bounds, Kept, Progress},
     life::{Life, Phase},
     prepare::Source,
     record::{Outcome as End, Record},
     relay::{Relay, Terms},
-    state::State,
+    state::{Pool, State},
     target::Target,
-    upstream::{BoxFuture, Upstream},
+    upstream::Upstream,
     view::View,
     waiting,
 };
@@ -47,7 +49,7 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let headers = std::mem::take(&mut call.head.headers);
     let limit = own_limit(&headers)?;
     let started = call.record.as_ref().map_or_else(Instant::now, |record| record.started);
-    let streams = Arc::new(OnceLock::new());
+    let progress = Arc::new(Progress::default());
     let order = Order {
         operation,
         body,
@@ -59,16 +61,17 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
         record: call.record.take(),
         life: call.life.clone(),
         deadline: None,
-        streams: Arc::clone(&streams),
+        progress: Arc::clone(&progress),
     };
     let every = call.state.settings.server.stream_keepalive;
-    let mut asking: BoxFuture<'static, Asked> = Box::pin(order.ask());
+    let upstream = Arc::clone(&call.upstream);
+    let mut asking = Asking::new(Box::pin(order.ask()), Arc::clone(&progress), upstream);
     let asked = if every.is_zero() || !waiting::has_comments(call.surface) {
         asking.await
     } else {
         match timeout(every.saturating_sub(started.elapsed()), &mut asking).await {
             Ok(asked) => asked,
-            Err(_) if streams.get() == Some(&true) => return Ok(waiting::begin(asking, call.surface, every)),
+            Err(_) if progress.streams.get() == Some(&true) => return Ok(waiting::begin(asking, call.surface, every)),
             Err(_) => asking.await,
         }
     };
@@ -108,8 +111,7 @@ struct Order {
     record: Option<Box<Record>>,
     life: Life,
     deadline: Option<(tokio::time::Instant, Duration)>,
-    /// Whether the client asked for a stream, once that is known.
-    streams: Arc<OnceLock<bool>>,
+    progress: Arc<Progress>,
 }
 
 /// What asking came to.
@@ -121,7 +123,7 @@ pub(crate) struct Asked {
 /// What a stream that has begun goes on with.
 pub(crate) enum Settled {
     /// The answer.
-    Stream(Box<Relay>),
+    Stream(Body),
     /// The reason why there is none.
     Error(ErrorInfo),
 }
@@ -144,7 +146,10 @@ impl Order {
         let state = Arc::clone(&self.state);
         let pool = state.pool(&name)?;
         // Set once, here.
-        let _ = self.streams.set(stream);
+        let _ = self.progress.streams.set(stream);
+        if let Some(bounds) = drains(&state, pool) {
+            let _ = self.progress.drains.set(bounds);
+        }
         if let Some(record) = &mut self.record {
             record.model = Some(Arc::clone(&pool.model.name));
             record.stream = stream;
@@ -165,8 +170,11 @@ impl Order {
         let total = total.into_iter().chain(self.limit).min();
         self.deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
         let plan = |target: &Target| source.plan(target);
-        let record = &mut self.record;
+        let (record, progress) = (&mut self.record, &*self.progress);
         let mut note = |note: Note<'_>| {
+            if let Note::Asking(_) = note {
+                progress.asked.store(true, Relaxed);
+            }
             if let Some(record) = record {
                 record.attempt(&note);
             }
@@ -189,7 +197,15 @@ impl Order {
             // nginx and its kin hold streams back unless told not to.
             head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         }
-        Response::from_parts(head, Body::stream(relay))
+        Response::from_parts(head, self.body(relay))
+    }
+
+    /// The answer's body, which outlives its client where the settings say so.
+    fn body(&self, relay: Relay) -> Body {
+        match self.progress.drains.get() {
+            None => Body::stream(relay),
+            Some(bounds) => Body::stream(Kept::new(relay, *bounds, Arc::clone(&self.upstream))),
+        }
     }
 
     fn relayed(&mut self, answer: Answer, status: u16, events: bool) -> (Parts, Relay) {
@@ -225,14 +241,41 @@ impl Order {
     }
 }
 
+/// How much of an answer is read without its client, if any.
+fn drains(state: &State, pool: &Pool) -> Option<Bounds> {
+    let general = &state.settings.upstream;
+    let policy = pool.model.options.on_disconnect.unwrap_or(general.on_disconnect);
+    (policy == OnDisconnect::Drain)
+        .then_some(Bounds { within: general.on_disconnect_timeout, most: general.on_disconnect_size.get() as u64 })
+}
+
 impl Asked {
+    /// Goes on without a client: the answer, if there is one.
+    pub(crate) fn into_relay(self) -> Option<Box<Relay>> {
+        let Self { mut order, outcome } = self;
+        match outcome {
+            Ok(Outcome::Answer(answer)) => {
+                let (status, events) = (answer.head.status.as_u16(), headers::is_stream(&answer.head.headers));
+                Some(Box::new(order.relayed(answer, status, events).1))
+            }
+            Ok(Outcome::Unasked(_)) => None,
+            Err(error) => {
+                if let Some(record) = &mut order.record {
+                    record.note_error(&error);
+                }
+                None
+            }
+        }
+    }
+
     /// Goes on inside a stream that has begun.
     pub(crate) fn settle(self) -> Settled {
         let Self { mut order, outcome } = self;
         let told = match outcome {
             Ok(Outcome::Answer(answer)) if answer.head.status.is_success() => {
                 if headers::is_stream(&answer.head.headers) {
-                    return Settled::Stream(Box::new(order.relayed(answer, 200, true).1));
+                    let relay = order.relayed(answer, 200, true).1;
+                    return Settled::Stream(order.body(relay));
                 }
                 ErrorInfo::new(ErrorKind::Upstream, "the provider answered without a stream")
             }

@@ -13,6 +13,7 @@ mod forward;
 mod headers;
 mod judge;
 mod keep_alive;
+mod leaving;
 mod life;
 mod lists;
 mod passthrough;

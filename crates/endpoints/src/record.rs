@@ -40,6 +40,8 @@ pub enum Outcome {
     Complete,
     /// The client went away first.
     Cancelled,
+    /// The client went away first, and the provider's answer was read to its end all the same.
+    Drained,
     /// The provider's answer broke off after the client had got the head of it.
     Truncated,
     /// An error was answered by the router itself.
@@ -53,6 +55,7 @@ impl Outcome {
         match self {
             Self::Complete => "complete",
             Self::Cancelled => "cancelled",
+            Self::Drained => "drained",
             Self::Truncated => "truncated",
             Self::Refused => "refused",
         }

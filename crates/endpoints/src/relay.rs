@@ -62,6 +62,8 @@ pub(crate) struct Relay {
     fault: Option<BodyError>,
     failed: Option<BodyError>,
     ended: bool,
+    /// Whether the client has gone, and the rest is read for nobody.
+    left: bool,
 }
 
 /// What a clock said.
@@ -101,12 +103,24 @@ impl Relay {
             fault: None,
             failed: None,
             ended: false,
+            left: false,
         };
         let next = relay.next_alarm();
         relay.alarm.as_mut().reset(next);
         let size = relay.first.len();
         relay.came(size);
         relay
+    }
+
+    /// Whether the answer has not come to its end.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.ended && self.lease.is_some()
+    }
+
+    /// The client has gone: the rest is read for nobody.
+    pub(crate) fn leave(&mut self) {
+        self.left = true;
+        self.terms.keepalive = None;
     }
 
     /// Notes that bytes came for the client.
@@ -117,7 +131,8 @@ impl Relay {
         {
             lease.first_token();
         }
-        record.piece(size);
+        // Nobody is sent what comes after the client has gone.
+        record.piece(if self.left { 0 } else { size });
     }
 
     /// The provider's body is over: well, if the stream or its framing says so.
@@ -138,7 +153,7 @@ impl Relay {
             lease.succeed();
         }
         if let Some(mut record) = self.record.take() {
-            record.outcome = Outcome::Complete;
+            record.outcome = if self.left { Outcome::Drained } else { Outcome::Complete };
             record.usage = self.view.usage();
         }
     }

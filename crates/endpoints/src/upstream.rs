@@ -19,6 +19,11 @@ pub trait Upstream: Send + Sync + 'static {
         target: &'a Target,
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>>;
+
+    /// Goes on with the rest of an exchange whose client has gone. Whoever has no room for it drops it.
+    fn go_on(&self, rest: BoxFuture<'static, ()>) {
+        drop(rest);
+    }
 }
 
 /// Beside an answer that came over a new connection: how long connecting took.

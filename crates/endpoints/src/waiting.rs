@@ -17,8 +17,7 @@ use crate::{
     body::{Body, BodyError},
     boundary::Boundary,
     forward::{Asked, Settled},
-    relay::Relay,
-    upstream::BoxFuture,
+    leaving::Asking,
 };
 
 /// How long the connection may take to send an error event before the transfer is aborted behind it.
@@ -30,7 +29,7 @@ pub(crate) fn has_comments(surface: Surface) -> bool {
 }
 
 /// The head of a stream that has nothing to tell yet. What fails from here on is told inside the stream.
-pub(crate) fn begin(asked: BoxFuture<'static, Asked>, surface: Surface, every: Duration) -> Response<Body> {
+pub(crate) fn begin(asked: Asking, surface: Surface, every: Duration) -> Response<Body> {
     let waiting = Waiting { stage: Stage::Asking(asked), surface, every, next: Box::pin(sleep(Duration::ZERO)) };
     let mut response = Response::new(Body::stream(waiting));
     let headers = response.headers_mut();
@@ -42,9 +41,9 @@ pub(crate) fn begin(asked: BoxFuture<'static, Asked>, surface: Surface, every: D
 
 enum Stage {
     /// Providers are being asked, one after another.
-    Asking(BoxFuture<'static, Asked>),
+    Asking(Asking),
     /// One has answered.
-    Answering(Box<Relay>),
+    Answering(Body),
     /// None has; the client has been told.
     Failed(Option<BodyError>),
 }
@@ -60,8 +59,8 @@ impl Waiting {
     /// Providers have been asked: goes on with the answer, or gives the event that says why there is none.
     fn settle(&mut self, asked: Asked) -> Option<Bytes> {
         let told = match asked.settle() {
-            Settled::Stream(relay) => {
-                self.stage = Stage::Answering(relay);
+            Settled::Stream(body) => {
+                self.stage = Stage::Answering(body);
                 return None;
             }
             Settled::Error(told) => told,
@@ -84,12 +83,12 @@ impl HttpBody for Waiting {
         let this = &mut *self;
         loop {
             match &mut this.stage {
-                Stage::Answering(relay) => return Pin::new(&mut **relay).poll_frame(cx),
+                Stage::Answering(body) => return Pin::new(body).poll_frame(cx),
                 Stage::Failed(error) => {
                     ready!(this.next.as_mut().poll(cx));
                     return Poll::Ready(error.take().map(Err));
                 }
-                Stage::Asking(asking) => match asking.as_mut().poll(cx) {
+                Stage::Asking(asking) => match Pin::new(asking).poll(cx) {
                     Poll::Ready(asked) => {
                         if let Some(event) = this.settle(asked) {
                             return Poll::Ready(Some(Ok(Frame::data(event))));
@@ -107,7 +106,7 @@ impl HttpBody for Waiting {
 
     fn is_end_stream(&self) -> bool {
         match &self.stage {
-            Stage::Answering(relay) => relay.is_end_stream(),
+            Stage::Answering(body) => body.is_end_stream(),
             Stage::Failed(error) => error.is_none(),
             Stage::Asking(_) => false,
         }

@@ -14,7 +14,7 @@ use self::{
     tree::{Node, Object, Place},
 };
 pub use self::{
-    model::{Model, ModelOptions, Unsupported},
+    model::{Model, ModelOptions, OnDisconnect, Unsupported},
     provider::Provider,
     timeouts::TimeoutOverrides,
     token::{ProcessSecrets, Secrets},

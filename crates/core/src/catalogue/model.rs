@@ -30,6 +30,8 @@ pub struct ModelOptions {
     pub timeouts: TimeoutOverrides,
     /// `unsupported`: what happens to a field the provider's dialect cannot carry.
     pub unsupported: Option<Unsupported>,
+    /// `on_disconnect`: what becomes of an answer whose client has gone.
+    pub on_disconnect: Option<OnDisconnect>,
     /// Keys that mean nothing here.
     pub extra: Extra,
 }
@@ -43,7 +45,16 @@ pub enum Unsupported {
     Reject,
 }
 
-const KEYS: [&str; 5] = ["providers", "providers_sleep", "strategy", "timeouts", "unsupported"];
+/// What becomes of a provider's answer when the client that it is for has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The provider's connection is closed at once.
+    Cancel,
+    /// The answer is read to its end, so that its usage is counted and the provider's cache is warm.
+    Drain,
+}
+
+const KEYS: [&str; 6] = ["providers", "providers_sleep", "strategy", "timeouts", "unsupported", "on_disconnect"];
 
 /// Reads models, one at a time.
 pub(super) struct Reading<'a> {
@@ -88,7 +99,18 @@ impl Reading<'_> {
         ModelOptions {
             strategy: self.strategy(object),
             timeouts: TimeoutOverrides::read(object, self.findings),
-            unsupported: unsupported(object, self.findings),
+            unsupported: word(
+                object,
+                "unsupported",
+                &[("drop", Unsupported::Drop), ("reject", Unsupported::Reject)],
+                self.findings,
+            ),
+            on_disconnect: word(
+                object,
+                "on_disconnect",
+                &[("cancel", OnDisconnect::Cancel), ("drain", OnDisconnect::Drain)],
+                self.findings,
+            ),
             extra: object.rest(&KEYS, self.findings),
         }
     }
@@ -169,15 +191,17 @@ impl Reading<'_> {
     }
 }
 
-fn unsupported(object: &Object<'_>, findings: &mut Findings) -> Option<Unsupported> {
-    let node = object.get("unsupported")?;
-    match node {
-        Node::Text(word) if word == "drop" => Some(Unsupported::Drop),
-        Node::Text(word) if word == "reject" => Some(Unsupported::Reject),
-        other => {
-            let place = object.place.key("unsupported").to_string();
-            findings.problem(Problem::new(place, "is not known; allowed: drop, reject").value(other.shown()));
-            None
-        }
+/// One of some words.
+fn word<T: Copy>(object: &Object<'_>, key: &str, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
+    let node = object.get(key)?;
+    if let Node::Text(text) = node
+        && let Some((_, value)) = words.iter().find(|(word, _)| word == text)
+    {
+        return Some(*value);
     }
+    let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let problem =
+        Problem::new(object.place.key(key).to_string(), format!("is not known; allowed: {}", allowed.join(", ")));
+    findings.problem(problem.value(node.shown()));
+    None
 }

@@ -146,6 +146,7 @@ fn options_of_models_and_providers_are_typed() {
     );
     config["g"]["m"]["strategy"] = json!("weighted");
     config["g"]["m"]["unsupported"] = json!("reject");
+    config["g"]["m"]["on_disconnect"] = json!("drain");
     config["g"]["m"]["timeouts"] = json!({"connect": "250ms", "total": 60});
     let (catalogue, warnings) = load(&config).unwrap();
     assert_eq!(warnings, []);
@@ -154,6 +155,7 @@ fn options_of_models_and_providers_are_typed() {
         (model.options.strategy.as_deref(), model.options.unsupported),
         (Some("weighted"), Some(Unsupported::Reject))
     );
+    assert_eq!(model.options.on_disconnect, Some(OnDisconnect::Drain));
     assert_eq!(model.options.timeouts.connect, Some(std::time::Duration::from_millis(250)));
     let found = &model.providers[0];
     assert_eq!((found.max_concurrency.map(std::num::NonZero::get), found.input_size), (Some(4), 8192));
@@ -258,6 +260,8 @@ fn nearly_a_config() -> impl Strategy<Value = Value> {
         "tags",
         "strategy",
         "unsupported",
+        "on_disconnect",
+        "drain",
         "keep_alive",
         "http://h",
         "openai",

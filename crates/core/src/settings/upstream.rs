@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use super::reader::Reader;
+use crate::catalogue::OnDisconnect;
 
 /// How long each phase of a call to a provider may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,12 @@ pub struct Timeouts {
 pub struct Upstream {
     /// The limits that hold where a model or provider sets none of its own.
     pub timeouts: Timeouts,
+    /// `on_disconnect`: what becomes of an answer whose client has gone, for models that do not say.
+    pub on_disconnect: OnDisconnect,
+    /// `on_disconnect_timeout`: how long an answer is read on without its client.
+    pub on_disconnect_timeout: Duration,
+    /// `on_disconnect_size`: how much of an answer is read without its client, in bytes.
+    pub on_disconnect_size: NonZeroUsize,
     /// `ca_file`: PEM file of certificate authorities trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// `pool_size`: idle connections kept per provider and worker.
@@ -37,6 +44,7 @@ pub struct Upstream {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const ON_DISCONNECT: [(&str, OnDisconnect); 2] = [("cancel", OnDisconnect::Cancel), ("drain", OnDisconnect::Drain)];
 const SOON: Duration = Duration::from_millis(1);
 
 impl Upstream {
@@ -51,6 +59,9 @@ impl Upstream {
                 idle: r.time_or("idle_timeout", external, SOON..=DAY),
                 total: r.limit("timeout", DAY),
             },
+            on_disconnect: r.choice("on_disconnect", ON_DISCONNECT[0], &ON_DISCONNECT),
+            on_disconnect_timeout: r.time("on_disconnect_timeout", Duration::from_secs(60), SOON..=DAY),
+            on_disconnect_size: r.count("on_disconnect_size", 10 << 20, 4 << 30),
             ca_file: r.optional("ca_file", "").map(PathBuf::from),
             pool_size: r.count("pool_size", 256, 100_000),
             pool_idle_timeout: r.time("pool_idle_timeout", Duration::from_secs(60), SOON..=DAY),

@@ -194,7 +194,12 @@ fn provider_ended(provider: &ProviderSeries, facts: &Facts) {
     let kind = if facts.stream { &provider.streamed } else { &provider.whole };
     kind.up();
     match facts.outcome {
-        Outcome::Complete => provider.took.time(facts.took.saturating_sub(facts.forwarded.unwrap_or_default())),
+        Outcome::Complete | Outcome::Drained => {
+            provider.took.time(facts.took.saturating_sub(facts.forwarded.unwrap_or_default()));
+            if facts.outcome == Outcome::Drained {
+                provider.drained.up();
+            }
+        }
         Outcome::Cancelled => provider.cancelled.up(),
         Outcome::Truncated => provider.errors[Trouble::Truncated.index()].up(),
         Outcome::Refused => {}

@@ -160,6 +160,22 @@ impl<'a> Models<'a> {
         self.each_provider().for_each(|(labels, series)| page.histogram(&labels, &which(series).read()));
     }
 
+    /// Answers that did not reach their client whole.
+    fn early_ends(&self, page: &mut Page) {
+        self.counter(page, "llm_router_cancelled_total", "Answers of a provider that the client gave up.", |s| {
+            &s.cancelled
+        });
+        self.counter(
+            page,
+            "llm_router_drained_total",
+            "Answers of a provider read to their ends after the client had gone.",
+            |s| &s.drained,
+        );
+        self.counter(page, "llm_router_truncated_total", "Answers of a provider that broke off.", |s| {
+            &s.errors[Trouble::Truncated.index()]
+        });
+    }
+
     fn providers(&self, page: &mut Page) {
         self.counter(page, "llm_router_provider_calls_total", "Requests sent to a provider.", |s| &s.calls);
         self.counter(
@@ -168,12 +184,7 @@ impl<'a> Models<'a> {
             "Requests a provider answered after another one had failed.",
             |s| &s.fallbacks,
         );
-        self.counter(page, "llm_router_cancelled_total", "Answers of a provider that the client gave up.", |s| {
-            &s.cancelled
-        });
-        self.counter(page, "llm_router_truncated_total", "Answers of a provider that broke off.", |s| {
-            &s.errors[Trouble::Truncated.index()]
-        });
+        self.early_ends(page);
         self.histogram(
             page,
             "llm_router_provider_latency_seconds",

@@ -164,7 +164,8 @@ impl Default for ModelCounts {
 }
 
 /// How requests end.
-pub(crate) const OUTCOMES: [Outcome; 4] = [Outcome::Complete, Outcome::Cancelled, Outcome::Truncated, Outcome::Refused];
+pub(crate) const OUTCOMES: [Outcome; 5] =
+    [Outcome::Complete, Outcome::Cancelled, Outcome::Drained, Outcome::Truncated, Outcome::Refused];
 
 /// The place of an outcome among [`OUTCOMES`].
 pub(crate) fn outcome_index(outcome: Outcome) -> usize {
@@ -216,6 +217,8 @@ pub(crate) struct ProviderSeries {
     pub fallbacks: Counter,
     /// Answers that clients gave up.
     pub cancelled: Counter,
+    /// Answers that clients gave up and that were read to their ends.
+    pub drained: Counter,
     /// Answers as a stream.
     pub streamed: Counter,
     /// Answers in one piece.
@@ -237,6 +240,7 @@ impl ProviderSeries {
             errors: Default::default(),
             fallbacks: Counter::default(),
             cancelled: Counter::default(),
+            drained: Counter::default(),
             streamed: Counter::default(),
             whole: Counter::default(),
             tokens: Default::default(),

@@ -2,6 +2,7 @@
 
 mod connect;
 mod exchange;
+mod leftovers;
 mod pool;
 mod stream;
 
@@ -20,6 +21,7 @@ pub(crate) use self::connect::connect;
 pub use self::connect::{TrustError, trust};
 use self::{
     exchange::{AnswerBody, Link},
+    leftovers::Leftovers,
     pool::Pool,
 };
 
@@ -27,6 +29,7 @@ use self::{
 pub struct Connections {
     pool: Arc<Pool>,
     trust: Arc<ClientConfig>,
+    leftovers: Leftovers,
 }
 
 impl Connections {
@@ -34,7 +37,8 @@ impl Connections {
     #[must_use]
     pub fn new(settings: &Settings, trust: Arc<ClientConfig>) -> Self {
         let upstream = &settings.upstream;
-        Self { pool: Arc::new(Pool::new(upstream.pool_size.get(), upstream.pool_idle_timeout)), trust }
+        let leftovers = Leftovers::new(settings.server.max_requests.get());
+        Self { pool: Arc::new(Pool::new(upstream.pool_size.get(), upstream.pool_idle_timeout)), trust, leftovers }
     }
 
     /// Closes connections that have been idle for too long.
@@ -90,5 +94,9 @@ impl Upstream for Connections {
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>> {
         Box::pin(self.exchange(target, request))
+    }
+
+    fn go_on(&self, rest: BoxFuture<'static, ()>) {
+        self.leftovers.go_on(rest);
     }
 }
