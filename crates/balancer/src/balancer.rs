@@ -16,7 +16,7 @@ use crate::lease::{Extra, Lease};
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared, Sieve};
-use crate::strategy::{AnyStrategy, Choice, Strategy};
+use crate::strategy::{AnyStrategy, Choice, Needs, Strategy};
 use crate::view::{Frame, Member, View};
 
 /// Picks one of several targets of type `T`, holds it, and learns from how it went.
@@ -67,6 +67,12 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             Picked::Lease(lease) => Ok(lease),
             Picked::Wait(error, _) | Picked::Never(error) => Err(error),
         }
+    }
+
+    /// What the strategy wants of this balancer and of whoever makes demands.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.shared.needs
     }
 
     /// What the strategy would choose now, without reserving it: for those who write a strategy or measure one. A turn
@@ -317,6 +323,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             now,
             peers: self.shared.peers.load(Ordering::Relaxed),
             tickets: &self.shared.tickets,
+            turns: self.shared.turns.as_deref(),
             health: &self.shared.health,
             ahead,
             waited,
@@ -351,6 +358,7 @@ fn snapshot<T, S: Strategy, C: Clock>(
     old: &[crate::view::Slot],
 ) -> Snapshot<T, S, C> {
     let pool = Pool::new(Arc::clone(shared), endpoints, old);
+    shared.know(&pool.slots);
     let weights = pool.endpoints.iter().map(|endpoint| endpoint.config.weight);
     let keys = pool.slots.iter().map(|slot| slot.state.key.0);
     let members: Vec<Member> = keys.zip(weights).map(|(key, weight)| Member { key, weight }).collect();

@@ -1,7 +1,7 @@
 //! How a balancer is put together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::balancer::Balancer;
 use crate::budget::{Budget, BudgetSettings};
@@ -14,12 +14,12 @@ use crate::mask::Mask;
 use crate::observe::Observer;
 use crate::pool::{QueueSettings, Shared};
 use crate::store::LeaseStore;
-use crate::stored::Roster;
 use crate::strategy::{AnyStrategy, InvalidWeights, Strategy, check};
 
 /// Puts a balancer together. Made by [`Balancer::builder`].
 #[must_use]
 pub struct BalancerBuilder<T, S = AnyStrategy, C = SystemClock> {
+    name: Arc<str>,
     endpoints: Vec<Arc<Endpoint<T>>>,
     strategy: S,
     clock: C,
@@ -58,6 +58,7 @@ pub enum BuildError {
 impl<T> BalancerBuilder<T> {
     pub(crate) fn new() -> Self {
         Self {
+            name: "".into(),
             endpoints: Vec::new(),
             strategy: AnyStrategy::default(),
             clock: SystemClock,
@@ -75,14 +76,21 @@ impl<T> BalancerBuilder<T> {
 impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
     /// Chooses by this strategy. Default [`AnyStrategy::Balanced`]; by name: [`AnyStrategy::from_name`].
     pub fn strategy<N: Strategy>(self, strategy: N) -> BalancerBuilder<T, N, C> {
-        let Self { endpoints, strategy: _, clock, health, queue, budget, fleet, peers, observer, store } = self;
-        BalancerBuilder { endpoints, strategy, clock, health, queue, budget, fleet, peers, observer, store }
+        let Self { name, endpoints, strategy: _, clock, health, queue, budget, fleet, peers, observer, store } = self;
+        BalancerBuilder { name, endpoints, strategy, clock, health, queue, budget, fleet, peers, observer, store }
     }
 
     /// Tells the time by this clock. Default [`SystemClock`].
     pub fn clock<N: Clock>(self, clock: N) -> BalancerBuilder<T, S, N> {
-        let Self { endpoints, strategy, clock: _, health, queue, budget, fleet, peers, observer, store } = self;
-        BalancerBuilder { endpoints, strategy, clock, health, queue, budget, fleet, peers, observer, store }
+        let Self { name, endpoints, strategy, clock: _, health, queue, budget, fleet, peers, observer, store } = self;
+        BalancerBuilder { name, endpoints, strategy, clock, health, queue, budget, fleet, peers, observer, store }
+    }
+
+    /// Names the balancer towards those of other processes that share its store: those of one name tell each other
+    /// which endpoint is down, by its id, and draw turns together. Empty by default, which is a name as well.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Adds an endpoint.
@@ -133,7 +141,9 @@ impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
         self
     }
 
-    /// Has a store grant the permits of strategies that need them, so that limits hold over several processes.
+    /// Has a store grant the permits of strategies that need them, so that limits hold over several processes. What is
+    /// known of the other processes comes from it too: their number (see [`Balancer::set_peers`]), which endpoint they
+    /// found down, and the turns of `weighted` and `balanced`. None of that is waited for.
     pub fn store(mut self, store: Arc<dyn LeaseStore>) -> Self {
         self.store = Some(store);
         self
@@ -152,7 +162,10 @@ impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
             queue: self.queue,
             budget: Budget::new(self.budget),
             fleet: self.fleet,
-            peers: Arc::new(AtomicU32::new(self.peers.max(1))),
+            turns: self.store.as_ref().and_then(|store| store.tickets(&self.name)),
+            known: Mutex::default(),
+            name: self.name,
+            peers: AtomicU32::new(self.peers.max(1)),
             tickets: AtomicU64::new(0),
             observer: self.observer,
             store: self.store,
@@ -161,10 +174,13 @@ impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
             warm_at: AtomicU64::new(0),
             spread: Spread::default(),
         };
+        let shared = Arc::new(shared);
+        let balancer = Balancer::assemble(self.strategy, Arc::clone(&shared), self.endpoints);
         if let Some(store) = &shared.store {
-            store.watch(Arc::new(Roster(Arc::clone(&shared.peers))));
+            let listener: Weak<Shared<C>> = Arc::downgrade(&shared);
+            store.watch(listener);
         }
-        Ok(Balancer::assemble(self.strategy, Arc::new(shared), self.endpoints))
+        Ok(balancer)
     }
 }
 

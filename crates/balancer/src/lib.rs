@@ -76,6 +76,7 @@ mod failure;
 mod fleet;
 mod hash;
 mod health;
+mod hearsay;
 mod hedge;
 mod lease;
 mod mask;

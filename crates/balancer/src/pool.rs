@@ -1,7 +1,7 @@
 //! The endpoints of a balancer at one moment, and which of them may serve a demand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::budget::Budget;
@@ -11,10 +11,11 @@ use crate::endpoint::{Endpoint, Tag};
 use crate::error::PickError;
 use crate::fleet::Fleet;
 use crate::health::{self, Admission, HealthSettings, Lesson};
+use crate::hearsay::Known;
 use crate::mask::Mask;
 use crate::observe::Observer;
 use crate::state::State;
-use crate::store::LeaseStore;
+use crate::store::{LeaseStore, TicketSource};
 use crate::strategy::Needs;
 use crate::view::Slot;
 
@@ -41,10 +42,16 @@ pub(crate) struct Shared<C> {
     pub(crate) budget: Budget,
     pub(crate) fleet: Fleet,
     pub(crate) needs: Needs,
-    pub(crate) peers: Arc<AtomicU32>,
+    /// The same in every process with such a balancer.
+    pub(crate) name: Arc<str>,
+    pub(crate) peers: AtomicU32,
     pub(crate) tickets: AtomicU64,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) store: Option<Arc<dyn LeaseStore>>,
+    /// Turns drawn from the store.
+    pub(crate) turns: Option<Arc<dyn TicketSource>>,
+    /// Endpoints that other processes may speak of.
+    pub(crate) known: Mutex<Vec<Known>>,
     /// Grows with every change of health, so that nobody looks at each endpoint while nothing changes.
     pub(crate) epoch: AtomicU64,
     pub(crate) next_sweep: AtomicU64,
@@ -53,7 +60,7 @@ pub(crate) struct Shared<C> {
     pub(crate) spread: crate::hedge::Spread,
 }
 
-impl<C> Shared<C> {
+impl<C: Clock> Shared<C> {
     /// Gives the endpoint less than its share for a while.
     pub(crate) fn start_slowly(&self, state: &State, now: Tick) {
         state.start_slowly(now, &self.health);
@@ -73,6 +80,7 @@ impl<C> Shared<C> {
             Lesson::Recovered => self.start_slowly(state, now),
         }
         self.health_changed();
+        self.pass_on(state, lesson, now);
         if let Some(observer) = &self.observer {
             observer.health_changed(&state.id, lesson == Lesson::Recovered);
         }

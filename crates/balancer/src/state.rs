@@ -12,6 +12,9 @@ use crate::health::{Breaker, HealthSettings};
 /// How far a request that waited against expectation takes the number of places down.
 const PLACES_GAIN: f32 = 0.2;
 
+/// A pause that grows by less is no news for others, in nanoseconds.
+const LEAST_NEWS: u64 = 250_000_000;
+
 /// Aligned so that the writers of one endpoint do not slow down the readers of another.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -38,6 +41,8 @@ pub(crate) struct State {
     pub(crate) presence: Peak,
     /// When an answer last taught us something (nanoseconds).
     pub(crate) taught: AtomicU64,
+    /// Until when others were told to leave it alone (nanoseconds).
+    told: AtomicU64,
     pub(crate) key: EndpointKey,
     pub(crate) id: Arc<str>,
     pub(crate) resource: Arc<Resource>,
@@ -66,6 +71,7 @@ impl State {
             drag: Peak::default(),
             presence: Peak::default(),
             taught: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             key: EndpointKey::of(&id),
             id,
             resource,
@@ -104,6 +110,13 @@ impl State {
         };
         // Two at once may undo each other's step; the next request makes it again.
         self.places.store(next.max(1.0).to_bits(), Ordering::Relaxed);
+    }
+
+    /// Whether it is news to others that the endpoint is to be left alone until then; if so it counts as told. A
+    /// refusal by the hundred is told once.
+    pub(crate) fn tells_anew(&self, until: Tick) -> bool {
+        let until = until.as_nanos();
+        self.told.fetch_max(until, Ordering::Relaxed).saturating_add(LEAST_NEWS) < until
     }
 
     pub(crate) fn start_slowly(&self, now: Tick, settings: &HealthSettings) {

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::{AcquireError, PickError};
 use crate::hash;
 use crate::lease::{Extra, Lease, Stored};
 use crate::pool::Sieve;
-use crate::store::{Candidate, LeaseStore, Mode, StoreListener, Want};
+use crate::store::{Candidate, LeaseStore, Mode, Want};
 use crate::strategy::Strategy;
 use crate::view::View;
 
@@ -81,17 +81,6 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             mode: if self.shared.needs.residency { Mode::Residency { load } } else { Mode::Order },
         }
     }
-}
-
-/// Keeps the number of replicas up to date for one balancer.
-pub(crate) struct Roster(pub(crate) Arc<AtomicU32>);
-
-impl StoreListener for Roster {
-    fn peers(&self, count: u32) {
-        self.0.store(count.max(1), Ordering::Relaxed);
-    }
-
-    fn reachable(&self, _: bool) {}
 }
 
 /// Differs from every other one of this process, and from those of others as far as 128 random bits can.

@@ -1,5 +1,6 @@
 //! What a strategy sees: the endpoints in order, what was learned about each, and which of them may serve.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use crate::fleet::Resource;
 use crate::health::HealthSettings;
 use crate::mask::Mask;
 use crate::state::State;
+use crate::store::TicketSource;
 
 /// Half-life of the average presence on a resource, in seconds.
 pub(crate) const PRESENCE_HALF_LIFE: f32 = 5.0;
@@ -60,14 +62,12 @@ impl Slot {
 
 /// The endpoints of a balancer at one moment. Indices are those of the list given to
 /// [`Balancer::set_endpoints`](crate::Balancer::set_endpoints).
-#[derive(Debug)]
 pub struct View<'a, P> {
     pub(crate) frame: &'a Frame<'a>,
     pub(crate) plan: &'a P,
 }
 
 /// What is the same for every plan.
-#[derive(Debug)]
 pub(crate) struct Frame<'a> {
     pub(crate) slots: &'a [Slot],
     pub(crate) eligible: Mask,
@@ -75,6 +75,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) now: Tick,
     pub(crate) peers: u32,
     pub(crate) tickets: &'a AtomicU64,
+    /// Numbers drawn in turn with other processes.
+    pub(crate) turns: Option<&'a dyn TicketSource>,
     pub(crate) health: &'a HealthSettings,
     pub(crate) ahead: u32,
     pub(crate) waited: Duration,
@@ -125,6 +127,13 @@ impl<'a, P> View<'a, P> {
     #[must_use]
     pub fn ticket(&self) -> u64 {
         self.frame.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The same, over all processes that share a store and have a balancer of this name; over this one's picks alone
+    /// while the store has none to give.
+    #[must_use]
+    pub fn turn(&self) -> u64 {
+        self.frame.turns.and_then(TicketSource::next).unwrap_or_else(|| self.ticket())
     }
 
     /// The weight, less while the endpoint warms up.
@@ -223,6 +232,16 @@ impl<'a, P> View<'a, P> {
     #[must_use]
     pub const fn waited(&self) -> Duration {
         self.frame.waited
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for View<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Frame { eligible, full, now, .. } = self.frame;
+        let shown = (eligible.iter().collect::<Vec<_>>(), full.iter().collect::<Vec<_>>());
+        let mut view = f.debug_struct("View");
+        view.field("eligible", &shown.0).field("full", &shown.1).field("now", now);
+        view.field("plan", self.plan).finish_non_exhaustive()
     }
 }
 

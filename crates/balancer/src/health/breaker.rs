@@ -189,6 +189,16 @@ impl Breaker {
         self.raise_gate(until.min(now + LONGEST), Reason::Hint);
     }
 
+    /// Takes back [`Breaker::hint_down`]; what was learned here stands. Says whether that changed anything.
+    pub(crate) fn hint_up(&self, now: Tick) -> bool {
+        let _history = lock(&self.history);
+        let hinted = self.reason() == Reason::Hint && self.gate.load(Ordering::SeqCst) > now.as_nanos();
+        if hinted {
+            self.gate.store(0, Ordering::SeqCst);
+        }
+        hinted
+    }
+
     /// An active probe ended. A request that succeeded lately outweighs a failed probe; a good probe only lets a
     /// request find out.
     pub(crate) fn probed(&self, now: Tick, good: bool, settings: &HealthSettings) -> Lesson {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 
 use super::{BoxFuture, Grant, LeaseStore, Mode, StoreError, StoreListener, Want};
@@ -137,8 +137,10 @@ impl<C: Clock> LeaseStore for LocalStore<C> {
         }
     }
 
-    fn watch(&self, listener: Arc<dyn StoreListener>) {
-        listener.peers(1);
-        listener.reachable(true);
+    fn watch(&self, listener: Weak<dyn StoreListener>) {
+        if let Some(listener) = listener.upgrade() {
+            listener.peers(1);
+            listener.reachable(true);
+        }
     }
 }

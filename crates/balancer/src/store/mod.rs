@@ -12,7 +12,7 @@ pub use local::LocalStore;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::signal::Signal;
@@ -37,20 +37,54 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// lease, does nothing.
     fn release(&self, id: u128, fence: u64);
 
-    /// Has `listener` told about the other processes and about the store being lost and found.
+    /// Has `listener` told about the other processes, about the store being lost and found, and about what others
+    /// learned, for as long as somebody holds it.
     ///
     /// The listener is called with the present values at once, then at every change. A store for one process has
-    /// nothing to tell.
-    fn watch(&self, listener: Arc<dyn StoreListener>);
+    /// nothing more to tell.
+    fn watch(&self, listener: Weak<dyn StoreListener>);
+
+    /// Tells the other processes something about an endpoint. Never waits; may be lost. A store for one process has
+    /// nobody to tell.
+    fn tell(&self, _name: &str, _hint: Hint) {}
+
+    /// The sequence of numbers of this name that all processes draw from; `None` in a store for one process.
+    fn tickets(&self, _name: &str) -> Option<Arc<dyn TicketSource>> {
+        None
+    }
 }
 
-/// What a store tells about the world around it.
+/// Numbers that several processes draw in turn.
+pub trait TicketSource: Send + Sync {
+    /// The next number. Never waits: `None` while there is none at hand, and then the caller counts by itself.
+    fn next(&self) -> Option<u64>;
+}
+
+/// What a process says about an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// It is down, or asked to be left alone: not to be used for so long.
+    Away(Duration),
+    /// It answers again.
+    Back,
+}
+
+/// What a store tells about the world around it. Must not block.
 pub trait StoreListener: Send + Sync {
     /// This many processes, this one included, share the store. At least 1.
     fn peers(&self, count: u32);
 
     /// The store became reachable (`true`) or was lost (`false`).
     fn reachable(&self, yes: bool);
+
+    /// The endpoints about which this one wants to hear, at this moment.
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    /// Another process says this about one of [`StoreListener::names`].
+    fn hint(&self, _name: &str, _hint: Hint) {}
 }
 
 /// A wish for one of several resources.

@@ -143,8 +143,13 @@ impl Strategy for AnyStrategy {
         match self {
             Self::FirstAvailable(strategy) => strategy.needs(),
             Self::FirstAvailableOptim(strategy) => strategy.needs(),
+            Self::Sticky(strategy) => strategy.needs(),
             Self::Custom(strategy) => strategy.needs(),
-            _ => Needs::default(),
+            Self::Balanced(_)
+            | Self::Weighted(_)
+            | Self::DynamicWeighted(_)
+            | Self::Adaptive(_)
+            | Self::LeastLoaded(_) => Needs::default(),
         }
     }
 

@@ -23,7 +23,7 @@ impl Strategy for FirstAvailable {
     }
 
     fn needs(&self) -> Needs {
-        Needs { permits: true, residency: false }
+        Needs { permits: true, ..Needs::default() }
     }
 
     fn score(&self, view: &View<'_, ()>, index: usize, _: &Demand<'_>) -> Option<f32> {

@@ -34,7 +34,7 @@ impl Strategy for FirstAvailableOptim {
     }
 
     fn needs(&self) -> Needs {
-        Needs { permits: true, residency: true }
+        Needs { permits: true, residency: true, ..Needs::default() }
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Needs {
     pub permits: bool,
     /// The balancer keeps account of which resource is ready for which class.
     pub residency: bool,
+    /// It looks at [`Demand::affinity`]: whoever makes demands need not find one out for the others.
+    pub affinity: bool,
 }
 
 /// Chooses an endpoint.

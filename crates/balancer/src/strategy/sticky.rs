@@ -1,6 +1,6 @@
 //! `sticky`: the same key goes to the same endpoint, unless that one has too much to do.
 
-use super::{Choice, Strategy, least};
+use super::{Choice, Needs, Strategy, least};
 use crate::demand::Demand;
 use crate::hash;
 use crate::view::{Member, View};
@@ -75,5 +75,9 @@ impl Strategy for Sticky {
             }
         }
         least(view, load)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { affinity: true, ..Needs::default() }
     }
 }

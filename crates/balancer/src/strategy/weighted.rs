@@ -11,6 +11,7 @@ const MOST_SKIPS: usize = 64;
 /// Each endpoint serves in proportion to its weight; see [`Turns`] for how exactly.
 ///
 /// A turn of an endpoint that cannot serve is passed over, so the others keep their proportion. One atomic add per pick.
+/// Balancers of one name that share a store draw their turns in blocks of one sequence, so that their sum is as fair.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Weighted;
 
@@ -30,7 +31,7 @@ impl Strategy for Weighted {
 pub(super) fn next(view: &View<'_, Turns>) -> Choice {
     let eligible = view.eligible();
     for _ in 0..MOST_SKIPS {
-        let ticket = view.ticket();
+        let ticket = view.turn();
         let Some(index) = view.plan().at(ticket) else { return Choice::None };
         if eligible.contains(index) && takes_turn(view, index, ticket) {
             return Choice::Use(index);

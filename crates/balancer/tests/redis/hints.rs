@@ -1,32 +1,45 @@
 //! What processes tell each other, and the numbers they draw in turn.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use llm_router_balancer::store::redis::{Address, Hint, HintListener};
+use llm_router_balancer::store::redis::Address;
+use llm_router_balancer::store::{Hint, LeaseStore, StoreListener};
 
 use crate::router::{Router, quick, until};
 use crate::server::Server;
 
-#[derive(Default)]
-struct Notes(Mutex<Vec<(String, Hint)>>);
+struct Notes {
+    names: Vec<Arc<str>>,
+    heard: Mutex<Vec<(String, Hint)>>,
+}
 
-impl HintListener for Notes {
+impl StoreListener for Notes {
+    fn peers(&self, _: u32) {}
+
+    fn reachable(&self, _: bool) {}
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.names.clone()
+    }
+
     fn hint(&self, name: &str, hint: Hint) {
-        self.0.lock().unwrap().push((name.to_owned(), hint));
+        self.heard.lock().unwrap().push((name.to_owned(), hint));
     }
 }
 
 impl Notes {
     fn of(router: &Router, names: &[&str]) -> Arc<Self> {
-        let notes = Arc::new(Self::default());
-        router.store.hear(names.iter().map(|&name| Arc::from(name)), notes.clone());
+        let names = names.iter().map(|&name| Arc::from(name)).collect();
+        let notes = Arc::new(Self { names, heard: Mutex::default() });
+        let listener: Weak<Self> = Arc::downgrade(&notes);
+        router.store.watch(listener);
         notes
     }
 
     fn read(&self) -> Vec<(String, Hint)> {
-        self.0.lock().unwrap().clone()
+        self.heard.lock().unwrap().clone()
     }
 }
 
@@ -74,7 +87,7 @@ async fn who_starts_later_hears_what_still_holds() {
 async fn every_number_is_drawn_once() {
     let server = Server::start();
     let routers = [start(&server), start(&server), start(&server)];
-    let sequences = routers.each_ref().map(|router| router.store.tickets("m"));
+    let sequences = routers.each_ref().map(|router| router.store.tickets("m").unwrap());
     let mut drawn = BTreeSet::new();
     let mut none = 0;
     until("a thousand are drawn", || {
@@ -89,7 +102,7 @@ async fn every_number_is_drawn_once() {
     .await;
     let last = *drawn.last().unwrap();
     assert!(last < 1_000 + 6 * 64, "three processes have two blocks each in hand: {last}");
-    let other = routers[0].store.tickets("n");
+    let other = routers[0].store.tickets("n").unwrap();
     until("a sequence of its own", || other.next() == Some(0)).await;
 }
 
@@ -98,7 +111,7 @@ async fn without_redis_nothing_waits() {
     let mut server = Server::start();
     server.kill();
     let router = start(&server);
-    let tickets = router.store.tickets("m");
+    let tickets = router.store.tickets("m").unwrap();
     for _ in 0..5_000 {
         router.store.tell("x", Hint::Back);
         assert_eq!(tickets.next(), None);

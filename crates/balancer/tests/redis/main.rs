@@ -15,6 +15,7 @@ mod chaos;
 mod cost;
 mod fallback;
 mod functions;
+mod hearsay;
 mod hints;
 mod model;
 mod pool;

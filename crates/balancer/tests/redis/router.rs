@@ -52,7 +52,8 @@ impl Router {
         let events = Arc::clone(&heard);
         config.observer = Some(Arc::new(move |event: &StoreEvent| events.events.lock().unwrap().push(event.clone())));
         let (store, driver) = RedisStore::new(config).unwrap();
-        store.watch(heard.clone());
+        let listener: std::sync::Weak<Heard> = Arc::downgrade(&heard);
+        store.watch(listener);
         Self { store, driver: tokio::spawn(driver), heard }
     }
 

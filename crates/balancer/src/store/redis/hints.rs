@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::names::Name;
+use super::shared::Listeners;
+use crate::store::Hint;
 
 /// Hints that may wait to be sent; more are dropped, they are only hints.
 const WAITING: usize = 1_024;
@@ -25,43 +27,28 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 const BACK: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// What is said about an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Hint {
-    /// It is down, or asked to be left alone: not to be used for so long, an hour at most.
-    Away(Duration),
-    /// It answers again.
-    Back,
-}
-
-/// Is told what other processes learned. Must not block.
-pub trait HintListener: Send + Sync {
-    /// Another process says this about the endpoint of this name.
-    fn hint(&self, name: &str, hint: Hint);
-}
-
 /// The hints of one process.
 pub(super) struct Hints {
     base: String,
     replica: String,
     outgoing: mpsc::Sender<(Name, Hint)>,
     board: Mutex<Board>,
+    listeners: Arc<Listeners>,
 }
 
 #[derive(Default)]
 struct Board {
+    /// What somebody wants to hear of, as of the last look-up.
     names: HashMap<Name, Arc<str>>,
-    listeners: Vec<Arc<dyn HintListener>>,
-    /// The last hint heard of each name.
+    /// The last hint heard of each of them.
     heard: HashMap<Name, String>,
 }
 
 impl Hints {
-    pub(super) fn new(prefix: &str, replica: &str) -> (Self, mpsc::Receiver<(Name, Hint)>) {
+    pub(super) fn new(prefix: &str, replica: &str, listeners: Arc<Listeners>) -> (Self, mpsc::Receiver<(Name, Hint)>) {
         let (outgoing, waiting) = mpsc::channel(WAITING);
         let (base, replica) = (format!("{prefix}{{hints}}:"), replica.to_owned());
-        (Self { base, replica, outgoing, board: Mutex::default() }, waiting)
+        (Self { base, replica, outgoing, board: Mutex::default(), listeners }, waiting)
     }
 
     pub(super) fn channel(&self) -> String {
@@ -72,10 +59,19 @@ impl Hints {
         let _ = self.outgoing.try_send((Name::of(name), hint));
     }
 
-    pub(super) fn listen(&self, names: impl IntoIterator<Item = Arc<str>>, listener: Arc<dyn HintListener>) {
+    /// A new listener has heard nothing yet.
+    pub(super) fn start_over(&self) {
+        self.refresh();
+        self.board().heard.clear();
+    }
+
+    /// Asks the listeners what they want to hear of now, and forgets the rest.
+    pub(super) fn refresh(&self) {
+        let names = self.listeners.all().iter().flat_map(|listener| listener.names()).collect::<Vec<_>>();
         let mut board = self.board();
-        board.names.extend(names.into_iter().map(|name| (Name::of(&name), name)));
-        board.listeners.push(listener);
+        board.names = names.into_iter().map(|name| (Name::of(&name), name)).collect();
+        let Board { names, heard } = &mut *board;
+        heard.retain(|name, _| names.contains_key(name));
     }
 
     /// Takes in a message: name, mark, replica, kind, milliseconds.
@@ -88,16 +84,16 @@ impl Hints {
     }
 
     fn deliver(&self, name: Name, mark: &str, replica: &str, hint: Hint) {
-        let (text, listeners) = {
+        let text = {
             let mut board = self.board();
             let Some(text) = board.names.get(&name).cloned() else { return };
             let news = board.heard.insert(name, mark.to_owned()).is_none_or(|last| last != mark);
             if !news || replica == self.replica {
                 return;
             }
-            (text, board.listeners.clone())
+            text
         };
-        listeners.iter().for_each(|listener| listener.hint(&text, hint));
+        self.listeners.all().iter().for_each(|listener| listener.hint(&text, hint));
     }
 
     fn known(&self, name: Name, mark: &str) -> bool {
@@ -140,6 +136,7 @@ async fn send(hints: &Hints, client: &Client, name: Name, hint: Hint) -> Result<
 
 /// Looks the names up that somebody listens for.
 async fn find(hints: &Hints, client: &Client) -> Result<(), Error> {
+    hints.refresh();
     let names: Vec<_> = hints.board().names.keys().copied().collect();
     for batch in names.chunks(BATCH) {
         let key = |name: &Name| format!("{}{name}", hints.base);

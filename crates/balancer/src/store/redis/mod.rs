@@ -37,13 +37,11 @@ mod tickets;
 
 pub use config::{Address, Observer, OnStoreDown, RedisConfig, RedisError, Tls};
 pub use event::StoreEvent;
-pub use hints::{Hint, HintListener};
-pub use tickets::Tickets;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::store::{BoxFuture, Grant, LeaseStore, StoreError, StoreListener, Want};
+use crate::store::{BoxFuture, Grant, Hint, LeaseStore, StoreError, StoreListener, TicketSource, Want};
 use driver::Driver;
 use library::Library;
 use shared::Shared;
@@ -80,23 +78,6 @@ impl RedisStore {
         self.shared.close();
     }
 
-    /// Tells the other processes something about an endpoint. Never waits; may be lost.
-    pub fn tell(&self, name: &str, hint: Hint) {
-        self.shared.hints.tell(name, hint);
-    }
-
-    /// Has `listener` told what other processes say about endpoints of these names: by a message, or within a second
-    /// where the message was lost or came before.
-    pub fn hear(&self, names: impl IntoIterator<Item = Arc<str>>, listener: Arc<dyn HintListener>) {
-        self.shared.hints.listen(names, listener);
-    }
-
-    /// A sequence of numbers that all processes draw from, by its name.
-    #[must_use]
-    pub fn tickets(&self, name: &str) -> Tickets {
-        self.shared.fetcher.tickets(name)
-    }
-
     /// How many wait and how many leases are held, in this process.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
@@ -115,8 +96,16 @@ impl LeaseStore for RedisStore {
         }
     }
 
-    fn watch(&self, listener: Arc<dyn StoreListener>) {
+    fn watch(&self, listener: Weak<dyn StoreListener>) {
         self.shared.listen(listener);
+    }
+
+    fn tell(&self, name: &str, hint: Hint) {
+        self.shared.hints.tell(name, hint);
+    }
+
+    fn tickets(&self, name: &str) -> Option<Arc<dyn TicketSource>> {
+        Some(Arc::new(self.shared.fetcher.tickets(name)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the requests of this process and its driver have in common.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use fred::error::Error;
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use super::config::RedisConfig;
 use super::event::StoreEvent;
 use super::fallback::Fallback;
-use super::hints::{Hint, Hints};
+use super::hints::Hints;
 use super::ledger::Ledger;
 use super::library::{Head, Library};
 use super::names::Name;
 use super::tickets::{Fetcher, Sequence};
-use crate::store::StoreListener;
+use crate::store::{Hint, StoreListener};
 
 /// Releases that may wait to be sent. One that finds no room is found again by a heartbeat.
 pub(super) const RELEASES: usize = 16_384;
@@ -51,14 +51,26 @@ pub(super) struct Shared {
     pub(super) fetcher: Fetcher,
     ledger: Mutex<Ledger>,
     ended: mpsc::Sender<Ended>,
-    world: Mutex<World>,
+    /// Processes seen last, sorted.
+    roster: Mutex<Vec<String>>,
+    listeners: Arc<Listeners>,
 }
 
+/// Whoever is told about the world, for as long as somebody holds it.
 #[derive(Default)]
-struct World {
-    listeners: Vec<Arc<dyn StoreListener>>,
-    /// Processes seen last, sorted.
-    roster: Vec<String>,
+pub(super) struct Listeners(Mutex<Vec<Weak<dyn StoreListener>>>);
+
+impl Listeners {
+    fn add(&self, listener: Weak<dyn StoreListener>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|listener| listener.strong_count() > 0);
+        all.push(listener);
+    }
+
+    /// Copied, so that a listener may call the store.
+    pub(super) fn all(&self) -> Vec<Arc<dyn StoreListener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// What waits to be sent, for the driver.
@@ -71,7 +83,8 @@ pub(super) struct Queues {
 impl Shared {
     pub(super) fn new(config: RedisConfig, library: Library) -> (Self, Queues) {
         let (ended, releases) = mpsc::channel(RELEASES);
-        let (hints, hints_waiting) = Hints::new(&config.prefix, &library.replica);
+        let listeners = Arc::new(Listeners::default());
+        let (hints, hints_waiting) = Hints::new(&config.prefix, &library.replica, Arc::clone(&listeners));
         let (fetcher, blocks) = Fetcher::new(&config.prefix);
         let shared = Self {
             ledger: Mutex::new(Ledger::new(config.validity())),
@@ -85,7 +98,8 @@ impl Shared {
             hints,
             fetcher,
             ended,
-            world: Mutex::default(),
+            roster: Mutex::default(),
+            listeners,
         };
         (shared, Queues { releases, hints: hints_waiting, blocks })
     }
@@ -94,8 +108,8 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    fn members(&self) -> MutexGuard<'_, Vec<String>> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the driver send a release.
@@ -129,7 +143,7 @@ impl Shared {
         });
         if news {
             self.tell(&StoreEvent::Up);
-            self.listeners().iter().for_each(|listener| listener.reachable(true));
+            self.listeners.all().iter().for_each(|listener| listener.reachable(true));
             self.poll_now.notify_one();
         }
     }
@@ -144,7 +158,7 @@ impl Shared {
         });
         if news {
             self.tell(&StoreEvent::Down { reason: reason(error) });
-            self.listeners().iter().for_each(|listener| listener.reachable(false));
+            self.listeners.all().iter().for_each(|listener| listener.reachable(false));
         }
         self.ledger().down(self.fallback.takes_over());
     }
@@ -162,38 +176,35 @@ impl Shared {
     }
 
     pub(super) fn roster(&self) -> Vec<String> {
-        self.world().roster.clone()
+        self.members().clone()
     }
 
     pub(super) fn set_roster(&self, roster: Vec<String>) {
         let count = {
-            let mut world = self.world();
-            let news = world.roster.len() != roster.len();
-            world.roster = roster;
+            let mut members = self.members();
+            let news = members.len() != roster.len();
+            *members = roster;
             if !news {
                 return;
             }
-            count(&world.roster)
+            count(&members)
         };
         self.tell(&StoreEvent::Peers { count });
-        self.listeners().iter().for_each(|listener| listener.peers(count));
+        self.listeners.all().iter().for_each(|listener| listener.peers(count));
     }
 
-    pub(super) fn listen(&self, listener: Arc<dyn StoreListener>) {
-        listener.peers(count(&self.world().roster));
-        listener.reachable(*self.reach.borrow() == Reach::Up);
-        self.world().listeners.push(listener);
+    pub(super) fn listen(&self, listener: Weak<dyn StoreListener>) {
+        let Some(held) = listener.upgrade() else { return };
+        held.peers(count(&self.members()));
+        held.reachable(*self.reach.borrow() == Reach::Up);
+        self.listeners.add(listener);
+        self.hints.start_over();
     }
 
     pub(super) fn tell(&self, event: &StoreEvent) {
         if let Some(observer) = &self.config.observer {
             observer(event);
         }
-    }
-
-    /// Copied, so that a listener may call the store.
-    fn listeners(&self) -> Vec<Arc<dyn StoreListener>> {
-        self.world().listeners.clone()
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::names::Name;
+use crate::store::TicketSource;
 
 /// Numbers in a block.
 const BLOCK: u64 = 64;
@@ -17,11 +18,10 @@ const BLOCK: u64 = 64;
 const WAITING: usize = 256;
 const RETRY: Duration = Duration::from_millis(100);
 
-/// One sequence of numbers, shared by all processes. Cheap to clone.
+/// One sequence of numbers, shared by all processes.
 ///
 /// Each number is drawn once, as long as the server keeps its memory; each process draws runs of 64.
-#[derive(Clone)]
-pub struct Tickets {
+pub(super) struct Tickets {
     sequence: Arc<Sequence>,
     outgoing: mpsc::Sender<Arc<Sequence>>,
 }
@@ -39,10 +39,8 @@ struct Drawn {
     asked: bool,
 }
 
-impl Tickets {
-    /// The next number. Never waits: `None` while no block has arrived, and then the caller counts by itself.
-    #[must_use]
-    pub fn next(&self) -> Option<u64> {
+impl TicketSource for Tickets {
+    fn next(&self) -> Option<u64> {
         let mut drawn = self.sequence.drawn();
         let number = drawn.now.next().or_else(|| {
             drawn.now = std::mem::take(&mut drawn.next);

@@ -1,6 +1,7 @@
 //! Chaos: routers and redis-server are killed, frozen, restarted empty and failed over while leases are taken.
 //!
-//! The short form runs with the other tests. The long form takes as many leases as it is told to.
+//! The short form runs with the other tests. The long form (`LLM_ROUTER_TESTS_LONG=1`) takes 100,000 leases, or as many
+//! as `LLMR_CHAOS_LEASES` says.
 //! With `LLMR_CHAOS_NO_QUARANTINE=1` it must find resources held twice: that tests the test. `LLMR_CHAOS_SEED` has
 //! other things befall.
 //!
@@ -21,7 +22,8 @@ pub const TTL: Duration = Duration::from_millis(2_000);
 pub const MARGIN: Duration = Duration::from_millis(500);
 pub const LAG: Duration = Duration::from_millis(200);
 const SHORT: Duration = Duration::from_secs(20);
-const LONGEST: Duration = Duration::from_secs(1_800);
+const LONGEST: Duration = Duration::from_secs(5_400);
+const LONG: usize = 100_000;
 
 /// Resources and how many leases each bears.
 pub const RESOURCES: &[(&str, u32)] =
@@ -40,7 +42,12 @@ fn a_router_process() {
 
 #[test]
 fn no_resource_is_held_twice_whatever_dies() {
-    let wanted: usize = std::env::var("LLMR_CHAOS_LEASES").map_or(0, |number| number.parse().unwrap());
+    let long = std::env::var("LLM_ROUTER_TESTS_LONG").is_ok_and(|long| !long.is_empty());
+    let wanted = match std::env::var("LLMR_CHAOS_LEASES") {
+        Ok(number) => number.parse().unwrap(),
+        Err(_) if long => LONG,
+        Err(_) => 0,
+    };
     let seed = std::env::var("LLMR_CHAOS_SEED").map_or(7, |number| number.parse().unwrap());
     let begun = Instant::now();
     let mut stage = Stage::open(seed);

@@ -80,9 +80,17 @@ impl Records {
         }
     }
 
-    /// The process died: what it held is over.
+    /// The process died: what it held is over. Its file is read for the last time, so that a long run does not come to
+    /// look through thousands of them.
     pub fn died(&mut self, process: u32, at: u64) {
         self.refresh();
+        let prefix = format!("{process}-");
+        let (gone, kept): (HashMap<_, _>, HashMap<_, _>) = self
+            .read
+            .drain()
+            .partition(|(path, _)| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)));
+        self.read = kept;
+        gone.into_keys().for_each(|path| std::fs::remove_file(path).unwrap());
         for record in self.all.values_mut().filter(|record| record.process == process) {
             record.end.get_or_insert(at);
         }
