@@ -1,6 +1,7 @@
 //! The one integration binary: the router as its users meet it, over real sockets.
 
 mod admin_pages;
+mod balancing;
 mod bytes;
 mod chat;
 mod dashboard;

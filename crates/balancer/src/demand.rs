@@ -86,6 +86,12 @@ impl Tried {
         self.keys[..self.count.min(Self::CAPACITY)].contains(&endpoint.0)
     }
 
+    /// How many endpoints were tried.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
     /// Whether nothing was tried yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -6,17 +6,19 @@ use std::{
 };
 
 use http::{Request, Response, StatusCode};
-use llm_router_balancer::{AcquireError, Demand, PickError, Tried};
+use llm_router_balancer::{AcquireError, PickError, Tried};
 use llm_router_core::translate::{self, TranslateError};
 
 use crate::{
     body::Body,
     error::Error,
     judge::{Answer, Attempt, Reading, judge},
+    phases::Trouble,
     prepare::{Plan, Prepared},
     state::{Lease, Pool},
     target::Target,
-    upstream::{Upstream, UpstreamError},
+    upstream::{Connected, Upstream, UpstreamError},
+    wish::Wish,
 };
 
 /// When to come back, if nobody knows better.
@@ -25,18 +27,19 @@ const COME_BACK: Duration = Duration::from_secs(1);
 /// The most providers one request is tried on.
 const MOST_ATTEMPTS: u32 = Tried::CAPACITY as u32;
 
+/// Makes the request for a provider, or says why it cannot be asked.
+pub(crate) type Planner<'a> = &'a (dyn Fn(&Target) -> Result<Plan, TranslateError> + Send + Sync);
+
 /// One request to be made of a model.
 pub(crate) struct Attempts<'a> {
     /// The way to providers.
     pub(crate) upstream: &'a dyn Upstream,
     /// The model and its balancer.
     pub(crate) pool: &'a Pool,
-    /// Makes the request for a provider, or says why it cannot be asked.
-    pub(crate) plan: &'a (dyn Fn(&Target) -> Result<Plan, TranslateError> + Send + Sync),
-    /// Estimated tokens of the prompt; 0 is unknown.
-    pub(crate) size: u32,
-    /// Requests of one conversation have the same.
-    pub(crate) affinity: Option<u64>,
+    /// Makes the request for a provider.
+    pub(crate) plan: Planner<'a>,
+    /// What is asked of the balancer.
+    pub(crate) wish: &'a Wish,
     /// When the client's request arrived.
     pub(crate) started: Instant,
     /// Is told of every attempt.
@@ -50,11 +53,31 @@ pub(crate) enum Note<'a> {
     /// A provider is about to be asked.
     Asking(&'a Target),
     /// The head of its answer came.
-    Head(&'a Response<Body>),
+    Head(Heard),
     /// It refused with this status; another one may not.
     Refused(StatusCode),
     /// It gave no answer.
     Failed(&'a UpstreamError),
+    /// The budget allows no further attempt.
+    OverBudget,
+    /// The first provider is slow, and a second one is about to be asked as well.
+    Hedging(&'a Lease),
+    /// The second one failed; the first goes on.
+    HedgeFailed(Trouble),
+    /// The second one takes the place of the first, which had failed or is given up.
+    HedgeWon {
+        /// Whether it had failed.
+        first_failed: bool,
+    },
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    /// How long connecting took, where that was needed.
+    pub(crate) connected: Option<Connected>,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 /// What asking came to.
@@ -76,19 +99,22 @@ struct Troubles {
 }
 
 impl Attempts<'_> {
-    /// Asks until one answers: each provider once.
+    /// Asks until one answers: each provider once, and not beyond the budget for what is sent again.
     ///
     /// # Errors
     /// Whatever kept every provider from answering.
     pub(crate) async fn run(mut self) -> Result<Outcome, Error> {
         let mut tried = Tried::default();
         let mut asked = 0;
+        let mut failed = false;
         let mut troubles = Troubles::default();
         while asked < MOST_ATTEMPTS {
-            let (class, size, affinity) = (&*self.pool.model.name, self.size, self.affinity);
-            let demand = Demand { class, size, affinity, tried, ..Demand::default() };
+            if std::mem::take(&mut failed) && !self.pool.may_retry(tried) {
+                (self.note)(Note::OverBudget);
+                break;
+            }
             let began = Instant::now();
-            let lease = match self.pool.acquire(demand).await {
+            let lease = match self.pool.acquire(self.wish.demand(self.pool, tried)).await {
                 Ok(lease) => lease,
                 Err(error) => {
                     troubles.none = Some(error);
@@ -105,25 +131,25 @@ impl Attempts<'_> {
                     continue;
                 }
             };
-            let Prepared { request, translator, losses, stream } = prepared;
             asked += 1;
             (self.note)(Note::Asking(lease.target()));
             troubles.refusal = None;
-            let sent = self.send(lease.target(), request).await;
-            if let Ok(response) = &sent {
-                (self.note)(Note::Head(response));
-            }
-            let reading = Reading { translator, losses, stream, started: self.started };
-            match judge(sent, lease, reading).await {
+            let slow = if asked == 1 && self.pool.hedges() { self.slow_after(&lease) } else { None };
+            let attempt = match slow {
+                // Boxed: it would make every request's future twice as large.
+                Some(after) => Box::pin(self.race(lease, prepared, after, &mut tried, &mut asked)).await,
+                None => {
+                    let note = &mut self.note;
+                    let heard = |heard| note(Note::Head(heard));
+                    exchange(self.upstream, self.plan, self.started, lease, prepared, heard).await
+                }
+            };
+            self.note_failure(&attempt);
+            failed = true;
+            match attempt {
                 Attempt::Answer(answer) => return Ok(Outcome::Answer(answer)),
-                Attempt::Refusal(answer) => {
-                    (self.note)(Note::Refused(answer.head.status));
-                    troubles.refusal = Some(answer);
-                }
-                Attempt::Failed(error) => {
-                    (self.note)(Note::Failed(&error));
-                    troubles.failure = Some(error);
-                }
+                Attempt::Refusal(answer) => troubles.refusal = Some(answer),
+                Attempt::Failed(error) => troubles.failure = Some(error),
             }
         }
         match troubles.refusal.take() {
@@ -132,15 +158,46 @@ impl Attempts<'_> {
         }
     }
 
-    /// Sends, and once more when a pooled connection turned out to be closed: not a byte of an answer had come.
-    async fn send(&mut self, target: &Target, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
-        match self.upstream.send(target, request).await {
-            Err(UpstreamError::Stale(cause)) => match (self.plan)(target) {
-                Ok(Plan::Send(prepared)) => self.upstream.send(target, prepared.request).await,
-                _ => Err(UpstreamError::Broken(cause)),
-            },
-            sent => sent,
+    /// Tells of an attempt that failed; nothing of one that did not.
+    pub(crate) fn note_failure(&mut self, attempt: &Attempt) {
+        match attempt {
+            Attempt::Answer(_) => {}
+            Attempt::Refusal(answer) => (self.note)(Note::Refused(answer.head.status)),
+            Attempt::Failed(error) => (self.note)(Note::Failed(error)),
         }
+    }
+}
+
+/// Asks one provider and judges what comes.
+pub(crate) async fn exchange(
+    upstream: &dyn Upstream,
+    plan: Planner<'_>,
+    started: Instant,
+    lease: Lease,
+    prepared: Prepared,
+    heard: impl FnOnce(Heard) + Send,
+) -> Attempt {
+    let Prepared { request, translator, losses, stream } = prepared;
+    let sent = send(upstream, plan, lease.target(), request).await;
+    if let Ok(response) = &sent {
+        heard(Heard { connected: response.extensions().get().copied(), at: Instant::now() });
+    }
+    judge(sent, lease, Reading { translator, losses, stream, started }).await
+}
+
+/// Sends, and once more when a pooled connection turned out to be closed: not a byte of an answer had come.
+async fn send(
+    upstream: &dyn Upstream,
+    plan: Planner<'_>,
+    target: &Target,
+    request: Request<Body>,
+) -> Result<Response<Body>, UpstreamError> {
+    match upstream.send(target, request).await {
+        Err(UpstreamError::Stale(cause)) => match plan(target) {
+            Ok(Plan::Send(prepared)) => upstream.send(target, prepared.request).await,
+            _ => Err(UpstreamError::Broken(cause)),
+        },
+        sent => sent,
     }
 }
 

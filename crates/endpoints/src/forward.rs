@@ -35,6 +35,7 @@ use crate::{
     upstream::Upstream,
     view::View,
     waiting,
+    wish::Wish,
 };
 
 /// What a token of a prompt takes in a body, about: the balancer needs no more than the order of magnitude.
@@ -180,9 +181,11 @@ impl Order {
             }
         };
         let size = u32::try_from(self.body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
-        let affinity = if pool.is_sticky() { affinity::key(&self.headers, &peek) } else { None };
+        let affinity = pool.sticky_key().and_then(|kept| affinity::key(kept, &self.headers, &peek));
+        let mut wish = Wish::of(&self.headers, pool)?;
+        (wish.size, wish.affinity) = (size, affinity);
         let upstream = &*self.upstream;
-        let attempts = Attempts { upstream, pool, plan: &plan, size, affinity, started, note: &mut note }.run();
+        let attempts = Attempts { upstream, pool, plan: &plan, wish: &wish, started, note: &mut note }.run();
         match self.deadline {
             None => attempts.await,
             Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),

@@ -49,6 +49,18 @@ pub struct Try {
     pub took: Duration,
 }
 
+/// A second attempt beside a slow first one.
+#[derive(Debug, Clone)]
+pub struct Hedge {
+    /// Whether the second provider took the place of the first.
+    pub won: bool,
+    /// The provider that was asked in vain, where it did not fail by itself: one of the two, while neither has answered
+    /// the second.
+    pub given_up: Option<Arc<str>>,
+    /// When the second one was asked, from the request's start.
+    pub began: Duration,
+}
+
 /// What can go wrong with an attempt. A closed set: it is a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {

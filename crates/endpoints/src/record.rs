@@ -13,9 +13,9 @@ use crate::{
     attempts::Note,
     client_key::ClientKey,
     error::Error,
-    phases::{Phases, Trouble, Try},
+    phases::{Hedge, Phases, Trouble, Try},
+    state::Lease,
     trace::Trace,
-    upstream::Connected,
 };
 
 /// The most failed attempts that are remembered of one request; only requests that ask many times have more.
@@ -81,6 +81,10 @@ pub struct Facts {
     pub attempts: u32,
     /// The attempts that failed, the first of them if there were very many.
     pub tries: Vec<Try>,
+    /// The second attempt beside a slow first one, if there was one.
+    pub hedge: Option<Box<Hedge>>,
+    /// Whether another attempt would have been over the budget for them.
+    pub over_budget: bool,
     /// Why each provider was chosen, if the settings ask for it; as many as there are attempts at most.
     pub choices: Vec<Explanation>,
     /// When things happened.
@@ -117,9 +121,12 @@ pub struct Facts {
 
 impl Facts {
     /// The router's own time before the request went to a provider: without the client's sending, the line and
-    /// attempts that failed. `None` when none was asked.
+    /// attempts that failed. `None` when none was asked, or one beside another that was slow.
     #[must_use]
     pub fn overhead(&self) -> Option<Duration> {
+        if self.hedge.as_ref().is_some_and(|hedge| hedge.won) {
+            return None;
+        }
         let failed: Duration = self.tries.iter().filter(|t| Some(t.began) != self.forwarded).map(|t| t.took).sum();
         Some(self.forwarded?.saturating_sub(self.phases.body + self.phases.queued + failed))
     }
@@ -166,6 +173,8 @@ impl Record {
             provider: None,
             attempts: 0,
             tries: Vec::new(),
+            hedge: None,
+            over_budget: false,
             choices: Vec::new(),
             phases: Phases::default(),
             key: None,
@@ -197,12 +206,40 @@ impl Record {
     /// Notes an attempt that failed.
     pub(crate) fn tried(&mut self, trouble: Trouble) {
         let began = self.facts.forwarded.unwrap_or_default();
+        if let Some(provider) = self.facts.provider.clone() {
+            self.failed(provider, trouble, began);
+        }
+    }
+
+    fn failed(&mut self, provider: Arc<str>, trouble: Trouble, began: Duration) {
         let took = self.facts.started.elapsed().saturating_sub(began);
-        if let Some(provider) = self.facts.provider.clone()
-            && self.facts.tries.len() < MOST_TRIES
-        {
+        if self.facts.tries.len() < MOST_TRIES {
             self.facts.tries.push(Try { provider, trouble, began, took });
         }
+    }
+
+    fn chosen(&mut self, lease: &Lease) {
+        if lease.explained() && self.facts.choices.len() < MOST_TRIES {
+            self.facts.choices.push(lease.explain());
+        }
+    }
+
+    /// Notes that the second attempt failed while the first went on.
+    fn hedge_failed(&mut self, trouble: Trouble) {
+        let Some(hedge) = &mut self.facts.hedge else { return };
+        let (second, began) = (hedge.given_up.take(), hedge.began);
+        if let Some(second) = second {
+            self.failed(second, trouble, began);
+        }
+    }
+
+    /// Notes that the second attempt took the place of the first.
+    fn hedge_won(&mut self, first_failed: bool) {
+        let Some(hedge) = &mut self.facts.hedge else { return };
+        let first = std::mem::replace(&mut self.facts.provider, hedge.given_up.take());
+        hedge.given_up = first.filter(|_| !first_failed);
+        hedge.won = true;
+        self.facts.forwarded = Some(hedge.began);
     }
 
     /// Notes a piece of the answer on its way to the client.
@@ -239,15 +276,21 @@ impl Record {
                 if *waited >= LEAST_WAIT {
                     self.facts.phases.queued += *waited;
                 }
-                if lease.explained() && self.facts.choices.len() < MOST_TRIES {
-                    self.facts.choices.push(lease.explain());
-                }
+                self.chosen(lease);
             }
-            Note::Head(response) => {
-                let connected = response.extensions().get::<Connected>();
-                self.facts.phases.connect = connected.map_or(Duration::ZERO, |connected| connected.0);
-                self.facts.phases.head = Some(self.facts.started.elapsed());
+            Note::Head(heard) => {
+                self.facts.phases.connect = heard.connected.map_or(Duration::ZERO, |connected| connected.0);
+                self.facts.phases.head = Some(heard.at.saturating_duration_since(self.facts.started));
             }
+            Note::OverBudget => self.facts.over_budget = true,
+            Note::Hedging(lease) => {
+                self.chosen(lease);
+                self.facts.attempts += 1;
+                let (given_up, began) = (lease.target().provider().id.clone(), self.facts.started.elapsed());
+                self.facts.hedge = Some(Box::new(Hedge { won: false, given_up: Some(given_up), began }));
+            }
+            Note::HedgeFailed(trouble) => self.hedge_failed(*trouble),
+            Note::HedgeWon { first_failed } => self.hedge_won(*first_failed),
             Note::Refused(status) => self.tried(Trouble::Status(status.as_u16())),
             Note::Asking(target) => {
                 self.facts.provider = Some(Arc::clone(&target.provider().id));

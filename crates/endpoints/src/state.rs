@@ -10,13 +10,13 @@ use std::{
 };
 
 use llm_router_balancer::{
-    AcquireError, AnyStrategy, Balancer, Demand, Endpoint as Member, EndpointConfig, Fleet, QueueSettings, Registry,
-    check_endpoints,
+    AcquireError, AnyStrategy, Balancer, BudgetSettings, Demand, Endpoint as Member, EndpointConfig, Fleet,
+    QueueSettings, Registry, Tried, check_endpoints,
 };
 use llm_router_core::{
-    catalogue::{Catalogue, Model, Provider},
+    catalogue::{Catalogue, Model, Provider, StickyKey},
     prompts::Prompts,
-    settings::{Queue, Settings},
+    settings::{Queue, Retry, Settings},
 };
 
 use crate::{
@@ -38,12 +38,18 @@ pub struct Pool {
     pub balancer: Arc<Balancer<Target>>,
     strategy: String,
     queue: Queue,
+    retry: Retry,
     members: Vec<Arc<Member<Target>>>,
     carried: bool,
     /// Requests that stand in line for a provider.
     queued: Arc<AtomicU32>,
     /// Whether leases keep why they were given.
     explain: bool,
+    /// What the strategy keeps together, if it does.
+    sticky_key: Option<StickyKey>,
+    /// Whether a second provider is asked when the first is slow.
+    hedges: bool,
+    has_line: bool,
 }
 
 /// A place in line, given up when dropped.
@@ -70,8 +76,9 @@ impl Pool {
             let model = Arc::clone(&model.name);
             StateError::Balancer { model, source }
         };
-        let queue = settings.queue;
-        let old = old.filter(|old| old.strategy == strategy && old.queue == queue);
+        let (queue, retry) = (settings.queue, settings.retry);
+        let same = |old: &&Self| old.strategy == strategy && old.queue == queue && old.retry == retry;
+        let old = old.filter(same);
         let balancer = match old {
             Some(old) => {
                 check_endpoints(&members).map_err(|e| fault(e.into()))?;
@@ -80,10 +87,12 @@ impl Pool {
             None => {
                 let strategy = AnyStrategy::from_name(strategy).map_err(|e| fault(e.into()))?;
                 let mut builder = Balancer::builder()
+                    .name(Arc::clone(&model.name))
                     .strategy(strategy)
                     .endpoints(members.iter().cloned())
                     .fleet(fleet)
-                    .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout });
+                    .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout })
+                    .budget(budget(retry));
                 if let Some(leases) = leases {
                     builder = builder.store(leases.store());
                 }
@@ -92,8 +101,21 @@ impl Pool {
         };
         let explain = settings.metrics.requests_kept > 0;
         let queued = old.map(|old| Arc::clone(&old.queued)).unwrap_or_default();
-        let (model, strategy, carried) = (Arc::clone(model), strategy.to_owned(), old.is_some());
-        Ok(Self { model, balancer, strategy, queue, members, carried, queued, explain })
+        let needs = balancer.needs();
+        Ok(Self {
+            strategy: strategy.to_owned(),
+            queue,
+            retry,
+            carried: old.is_some(),
+            queued,
+            explain,
+            sticky_key: needs.affinity.then(|| model.options.sticky_key.unwrap_or(settings.models.sticky_key)),
+            hedges: members.len() > 1 && model.options.hedge.unwrap_or(retry.hedge),
+            has_line: needs.permits || members.iter().any(|member| member.config.max_concurrency.is_some()),
+            model: Arc::clone(model),
+            balancer,
+            members,
+        })
     }
 
     /// Takes a lease, waiting in line if need be.
@@ -112,15 +134,39 @@ impl Pool {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Whether its strategy keeps conversations together.
-    pub(crate) fn is_sticky(&self) -> bool {
-        self.strategy == "sticky"
+    /// What its strategy keeps together, if it does.
+    pub(crate) fn sticky_key(&self) -> Option<StickyKey> {
+        self.sticky_key
+    }
+
+    /// Whether a second provider is asked when the first is slow.
+    pub(crate) fn hedges(&self) -> bool {
+        self.hedges
+    }
+
+    /// Whether requests may have to wait for one another.
+    pub(crate) fn has_line(&self) -> bool {
+        self.has_line
+    }
+
+    /// Whether a request may be sent again after so many providers; if so it is counted.
+    pub(crate) fn may_retry(&self, tried: Tried) -> bool {
+        tried.len() >= self.members.len() || self.balancer.may_retry()
     }
 
     /// Its providers, made ready for sending.
     #[must_use]
     pub fn targets(&self) -> &[Arc<Member<Target>>] {
         &self.members
+    }
+}
+
+fn budget(retry: Retry) -> BudgetSettings {
+    BudgetSettings {
+        retry_share: f32::from(retry.budget) / 100.0,
+        retry_reserve: f32::from(retry.reserve),
+        hedge_share: f32::from(retry.hedge_budget) / 100.0,
+        ..BudgetSettings::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The models and their providers, as read from models-config.json.
 
 mod model;
+mod options;
 mod provider;
 mod timeouts;
 mod token;
@@ -9,17 +10,19 @@ mod url;
 
 use std::{collections::HashMap, sync::Arc};
 
-use self::{
-    model::Reading,
-    tree::{Node, Object, Place},
-};
+pub(crate) use self::options::{ON_DISCONNECT, STICKY_KEYS, UNSUPPORTED};
 pub use self::{
-    model::{Model, ModelOptions, OnDisconnect, Unsupported},
+    model::Model,
+    options::{ModelOptions, OnDisconnect, StickyKey, Unsupported},
     provider::Provider,
     timeouts::TimeoutOverrides,
     token::{ProcessSecrets, Secrets},
     tree::Extra,
     url::{BaseUrl, Scheme},
+};
+use self::{
+    model::Reading,
+    tree::{Node, Object, Place},
 };
 use crate::problem::{Findings, Problem, Problems};
 

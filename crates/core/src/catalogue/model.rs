@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    Context, Extra, Provider, TimeoutOverrides,
+    Context, ModelOptions, Provider,
     tree::{Node, Object, Place},
 };
 use crate::problem::{Findings, Problem};
@@ -20,41 +20,6 @@ pub struct Model {
     /// What may be set per model.
     pub options: ModelOptions,
 }
-
-/// What may be set per model beside its providers.
-#[derive(Debug, Default)]
-pub struct ModelOptions {
-    /// `strategy`: how a provider is chosen, instead of the general setting.
-    pub strategy: Option<String>,
-    /// `timeouts`: limits instead of the general ones.
-    pub timeouts: TimeoutOverrides,
-    /// `unsupported`: what happens to a field the provider's dialect cannot carry.
-    pub unsupported: Option<Unsupported>,
-    /// `on_disconnect`: what becomes of an answer whose client has gone.
-    pub on_disconnect: Option<OnDisconnect>,
-    /// Keys that mean nothing here.
-    pub extra: Extra,
-}
-
-/// What happens to a request field that the provider's dialect cannot carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsupported {
-    /// Leave it out and name it in the answer's header.
-    Drop,
-    /// Refuse the request and name it.
-    Reject,
-}
-
-/// What becomes of a provider's answer when the client that it is for has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDisconnect {
-    /// The provider's connection is closed at once.
-    Cancel,
-    /// The answer is read to its end, so that its usage is counted and the provider's cache is warm.
-    Drain,
-}
-
-const KEYS: [&str; 6] = ["providers", "providers_sleep", "strategy", "timeouts", "unsupported", "on_disconnect"];
 
 /// Reads models, one at a time.
 pub(super) struct Reading<'a> {
@@ -83,7 +48,7 @@ impl Reading<'_> {
     }
 
     fn model(&mut self, object: &Object<'_>, group: &str, name: &str) -> Option<Model> {
-        let options = self.options(object);
+        let options = ModelOptions::read(object, self.context.strategies, self.findings);
         let mut ids = HashSet::new();
         let mut providers = self.awake(object, &mut ids)?;
         providers.extend(self.sleeping(object, &mut ids));
@@ -93,40 +58,6 @@ impl Reading<'_> {
             return None;
         }
         Some(Model { name: name.into(), group: group.into(), providers, options })
-    }
-
-    fn options(&mut self, object: &Object<'_>) -> ModelOptions {
-        ModelOptions {
-            strategy: self.strategy(object),
-            timeouts: TimeoutOverrides::read(object, self.findings),
-            unsupported: word(
-                object,
-                "unsupported",
-                &[("drop", Unsupported::Drop), ("reject", Unsupported::Reject)],
-                self.findings,
-            ),
-            on_disconnect: word(
-                object,
-                "on_disconnect",
-                &[("cancel", OnDisconnect::Cancel), ("drain", OnDisconnect::Drain)],
-                self.findings,
-            ),
-            extra: object.rest(&KEYS, self.findings),
-        }
-    }
-
-    fn strategy(&mut self, object: &Object<'_>) -> Option<String> {
-        let node = object.get("strategy")?;
-        let known = self.context.strategies;
-        if let Node::Text(name) = node
-            && known.contains(&name.as_str())
-        {
-            return Some(name.clone());
-        }
-        let message = format!("is not a balancing strategy; allowed: {}", known.join(", "));
-        let problem = Problem::new(object.place.key("strategy").to_string(), message).value(node.shown());
-        self.findings.problem(problem.did_you_mean(&node.shown(), known.iter().copied()));
-        None
     }
 
     /// The providers of tier 0; `None` when there is no list, or a bad entry in it.
@@ -189,19 +120,4 @@ impl Reading<'_> {
             self.findings.warning(Problem::new(place, message).hint("there are no reserve providers"));
         }
     }
-}
-
-/// One of some words.
-fn word<T: Copy>(object: &Object<'_>, key: &str, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
-    let node = object.get(key)?;
-    if let Node::Text(text) = node
-        && let Some((_, value)) = words.iter().find(|(word, _)| word == text)
-    {
-        return Some(*value);
-    }
-    let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let problem =
-        Problem::new(object.place.key(key).to_string(), format!("is not known; allowed: {}", allowed.join(", ")));
-    findings.problem(problem.value(node.shown()));
-    None
 }

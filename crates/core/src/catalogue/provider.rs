@@ -248,10 +248,15 @@ impl<'a> Fields<'a> {
             .iter()
             .map(|item| if let Node::Text(text) = item { Some(Arc::from(text.as_str())) } else { None })
             .collect();
-        texts.unwrap_or_else(|| {
+        let Some(tags) = texts else {
             self.refuse("tags", "has an entry that is not a text");
-            Vec::new()
-        })
+            return Vec::new();
+        };
+        // Requests name them in a header, with commas between.
+        if tags.iter().any(|tag| tag.is_empty() || tag.contains(',') || tag.trim() != &**tag) {
+            self.refuse("tags", "has an entry that nobody could ask for; a tag is a word without commas");
+        }
+        tags
     }
 }
 

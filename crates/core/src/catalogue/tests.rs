@@ -139,6 +139,26 @@ fn a_token_may_stand_in_a_variable_or_a_file_and_is_never_shown() {
 }
 
 #[test]
+fn options_that_cannot_be_are_named_with_what_can() {
+    for (key, value, said) in [
+        ("sticky_key", json!("prefx"), "allowed: conversation, prefix"),
+        ("sticky_key", json!(1), "allowed: conversation, prefix"),
+        ("unsupported", json!(true), "allowed: drop, reject"),
+        ("hedge", json!("sometimes"), "is neither true nor false"),
+        ("hedge", json!([]), "is neither true nor false"),
+    ] {
+        let mut config = one(json!({}));
+        config["g"]["m"][key] = value;
+        let refused = refusal(&config);
+        assert!(refused.contains(said) && refused.contains(key), "{refused}");
+    }
+    for tags in [json!([""]), json!(["eu,us"]), json!([" eu"])] {
+        let refused = refusal(&one(json!({"tags": tags})));
+        assert!(refused.contains("a tag is a word without commas"), "{refused}");
+    }
+}
+
+#[test]
 fn options_of_models_and_providers_are_typed() {
     let mut config = one(
         json!({"max_concurrency": 4, "tags": ["eu"], "keep_alive": "5M", "tool_calling": false, "api_type": "ollama",
@@ -147,6 +167,8 @@ fn options_of_models_and_providers_are_typed() {
     config["g"]["m"]["strategy"] = json!("weighted");
     config["g"]["m"]["unsupported"] = json!("reject");
     config["g"]["m"]["on_disconnect"] = json!("drain");
+    config["g"]["m"]["sticky_key"] = json!("prefix");
+    config["g"]["m"]["hedge"] = json!(true);
     config["g"]["m"]["timeouts"] = json!({"connect": "250ms", "total": 60});
     let (catalogue, warnings) = load(&config).unwrap();
     assert_eq!(warnings, []);
@@ -156,6 +178,7 @@ fn options_of_models_and_providers_are_typed() {
         (Some("weighted"), Some(Unsupported::Reject))
     );
     assert_eq!(model.options.on_disconnect, Some(OnDisconnect::Drain));
+    assert_eq!((model.options.sticky_key, model.options.hedge), (Some(StickyKey::Prefix), Some(true)));
     assert_eq!(model.options.timeouts.connect, Some(std::time::Duration::from_millis(250)));
     let found = &model.providers[0];
     assert_eq!((found.max_concurrency.map(std::num::NonZero::get), found.input_size), (Some(4), 8192));
@@ -262,6 +285,8 @@ fn nearly_a_config() -> impl Strategy<Value = Value> {
         "unsupported",
         "on_disconnect",
         "drain",
+        "sticky_key",
+        "hedge",
         "keep_alive",
         "http://h",
         "openai",

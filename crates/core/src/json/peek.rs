@@ -171,6 +171,29 @@ impl<'a> Peek<'a> {
         self.present(self.messages.as_ref())
     }
 
+    /// The raw JSON of any other field of the body, if it is there and not null: looks through the body once more. The
+    /// first counts where it stands twice.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
+        let mut scan = Scanner::new(self.body);
+        scan.peek();
+        let mut more = scan.eat(b'{');
+        // The body was checked from end to end, so nothing below can fail.
+        while more && scan.peek() == Some(b'"') {
+            let (key, escaped) = scan.string().ok()?;
+            scan.eat(b':');
+            scan.peek();
+            let start = scan.at();
+            scan.value().ok()?;
+            if text(&self.body[key], escaped) == name {
+                let raw = &self.body[start..scan.at()];
+                return (raw != b"null").then_some(raw);
+            }
+            more = scan.eat(b',');
+        }
+        None
+    }
+
     /// The body that was looked at.
     #[must_use]
     pub fn body(&self) -> &'a [u8] {

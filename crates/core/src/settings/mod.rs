@@ -11,6 +11,7 @@ mod models;
 mod queue;
 mod reader;
 mod redis;
+mod retry;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use self::{
     models::Models,
     queue::Queue,
     redis::{OnRedisDown, Redis},
+    retry::Retry,
     server::{Server, ServerType},
     tls::Tls,
     upstream::{Timeouts, Upstream},
@@ -61,6 +63,8 @@ pub struct Settings {
     pub models: Models,
     /// Waiting for a provider.
     pub queue: Queue,
+    /// What is sent more than once.
+    pub retry: Retry,
     /// Logs.
     pub log: Log,
     /// Metrics.
@@ -139,6 +143,7 @@ fn check(
         upstream: Upstream::read(r),
         models: Models::read(r, strategies),
         queue: Queue::read(r),
+        retry: Retry::read(r),
         log: Log::read(r),
         metrics: Metrics::read(r),
         redis: Redis::read(r),

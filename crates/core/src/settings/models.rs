@@ -3,9 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::reader::Reader;
-use crate::catalogue::Unsupported;
-
-const UNSUPPORTED: [(&str, Unsupported); 2] = [("drop", Unsupported::Drop), ("reject", Unsupported::Reject)];
+use crate::catalogue::{STICKY_KEYS, StickyKey, UNSUPPORTED, Unsupported};
 
 /// Where models and prompts come from, and how a provider is chosen.
 #[derive(Debug, Clone)]
@@ -16,6 +14,8 @@ pub struct Models {
     pub config_is_set: bool,
     /// `balance_strategy`: the strategy of models that name none.
     pub strategy: String,
+    /// `sticky_key`: what the strategy `sticky` keeps together, for models that do not say.
+    pub sticky_key: StickyKey,
     /// `unsupported`: what happens to a field that a provider's dialect cannot carry, for models that do not say.
     pub unsupported: Unsupported,
     /// `prompts_dir`: folder of prompt files that override the built-in ones; it need not exist.
@@ -34,6 +34,7 @@ impl Models {
             config,
             config_is_set: r.is_set("models_config"),
             strategy: strategy(r, strategies),
+            sticky_key: r.choice("sticky_key", STICKY_KEYS[0], &STICKY_KEYS),
             unsupported: r.choice("unsupported", UNSUPPORTED[0], &UNSUPPORTED),
             prompts_dir: PathBuf::from(r.text("prompts_dir", "resources/prompts")),
             language: language(r),

@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use super::reader::Reader;
-use crate::catalogue::OnDisconnect;
+use crate::catalogue::{ON_DISCONNECT, OnDisconnect};
 
 /// How long each phase of a call to a provider may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,6 @@ pub struct Upstream {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const ON_DISCONNECT: [(&str, OnDisconnect); 2] = [("cancel", OnDisconnect::Cancel), ("drain", OnDisconnect::Drain)];
 const SOON: Duration = Duration::from_millis(1);
 
 impl Upstream {

@@ -29,6 +29,7 @@ use crate::{
     state::Pool,
     target::Target,
     upstream::Upstream,
+    wish::Wish,
 };
 
 /// Is told of every attempt.
@@ -65,9 +66,9 @@ impl Asker<'_> {
     pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
         let plan = |target: &Target| self.plan(target, question);
         let started = Instant::now();
-        let attempts =
-            Attempts { upstream: self.upstream, pool: self.pool, plan: &plan, size: 0, affinity: None, started, note };
-        match attempts.run().await? {
+        let wish = Wish::of(self.headers, self.pool)?;
+        let (upstream, pool) = (self.upstream, self.pool);
+        match (Attempts { upstream, pool, plan: &plan, wish: &wish, started, note }).run().await? {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::Unasked(_) => Err(Lost::Error(Error::Internal)),
         }

@@ -94,6 +94,11 @@ fn whole(finished: &Finished) -> Value {
         json!({"provider": failed.provider, "failure": failed.trouble.name(), "began_ms": began, "took_ms": took})
     });
     value["failed_attempts"] = failed.collect();
+    value["hedge"] = facts.hedge.as_ref().map_or(
+        Value::Null,
+        |hedge| json!({"won": hedge.won, "given_up": hedge.given_up, "began_ms": millis(hedge.began)}),
+    );
+    value["over_retry_budget"] = facts.over_budget.into();
     value["choices"] = facts.choices.iter().map(choice).collect();
     value
 }

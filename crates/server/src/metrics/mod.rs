@@ -152,6 +152,15 @@ fn model_ended(series: &ModelSeries, facts: &Facts, orphans: &Counter) {
             provider.errors[failed.trouble.index()].up();
         }
     }
+    if facts.over_budget {
+        counts.over_budget.up();
+    }
+    if let Some(hedge) = &facts.hedge {
+        counts.hedges[usize::from(hedge.won)].up();
+        if let Some(provider) = hedge.given_up.as_ref().and_then(|id| series.provider(id)) {
+            provider.calls.up();
+        }
+    }
     let (retries, lost) = retried(facts);
     for failed in retries {
         counts.retries[failed.trouble.index()].up();

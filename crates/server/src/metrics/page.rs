@@ -34,6 +34,7 @@ pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String
     http(&mut page, metrics, &tables);
     let models = Models { tables: &tables, state };
     models.counts(&mut page);
+    models.repeats(&mut page);
     models.providers(&mut page);
     models.now(&mut page);
     router(&mut page, metrics, around);
@@ -140,6 +141,28 @@ impl<'a> Models<'a> {
         );
         self.each()
             .for_each(|(model, s)| troubles(page, &[("model_name", model)], "last_error_code", &s.counts.exhausted));
+    }
+
+    /// What was sent more than once, or would have been.
+    fn repeats(&self, page: &mut Page) {
+        page.family(
+            "llm_router_retry_over_budget_total",
+            Kind::Counter,
+            "Requests that were not sent to another provider because the budget for that was used up.",
+        );
+        for (model, series) in self.each() {
+            page.sample(&[("model_name", model)], series.counts.over_budget.get());
+        }
+        page.family(
+            "llm_router_hedge_total",
+            Kind::Counter,
+            "Requests that went to a second provider because the first was slow, by whose answer was taken.",
+        );
+        for (model, series) in self.each() {
+            for (answer, count) in ["first", "second"].into_iter().zip(&series.counts.hedges) {
+                page.sample(&[("model_name", model), ("answer", answer)], count.get());
+            }
+        }
     }
 
     fn each_provider(&self) -> impl Iterator<Item = ([Label<'a>; 3], &'a ProviderSeries)> {

@@ -147,6 +147,11 @@ pub(crate) struct ModelCounts {
     pub retries: [Counter; Trouble::NAMES.len()],
     /// Requests that every provider failed, by the last failure.
     pub exhausted: [Counter; Trouble::NAMES.len()],
+    /// Requests that were not sent again because the budget was used up.
+    pub over_budget: Counter,
+    /// Requests that went to a second provider because the first was slow: whose answer was taken from the first, and
+    /// from the second.
+    pub hedges: [Counter; 2],
 }
 
 impl Default for ModelCounts {
@@ -159,6 +164,8 @@ impl Default for ModelCounts {
             wait: Histogram::new(&WAIT),
             retries: Default::default(),
             exhausted: Default::default(),
+            over_budget: Counter::default(),
+            hedges: Default::default(),
         }
     }
 }
