@@ -1,5 +1,7 @@
 //! `llm-router doctor`: an examination with what to do about each finding.
 
+use std::sync::Arc;
+
 use llm_router_server::{
     doctor::{Finding, Grade, examine},
     load, trust,
@@ -16,16 +18,18 @@ pub(crate) fn run(args: &args::Doctor) -> Result<(), Box<dyn std::error::Error>>
         println!("warning  {warning}");
     }
     let trust = trust(state.settings.upstream.ca_file.as_ref())?;
-    let findings = runtime.block_on(examine(&state, &trust, args.stream));
+    let findings = runtime.block_on(examine(Arc::new(state), &trust, args.stream));
     println!("models from {origin}\n");
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
     for finding in &findings {
         println!("{}", line(finding, width));
     }
-    let faults = findings.iter().filter(|finding| finding.grade == Grade::Fault).count();
+    let count = |grade| findings.iter().filter(|finding| finding.grade == grade).count();
+    let (faults, warnings) = (count(Grade::Fault), count(Grade::Warning));
     if faults > 0 {
-        return Err(format!("{faults} of {} findings are faults", findings.len()).into());
+        return Err(format!("{faults} of {} findings are faults: requests will fail", findings.len()).into());
     }
+    println!("\nno faults, {warnings} warnings");
     Ok(())
 }
 

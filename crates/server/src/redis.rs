@@ -48,7 +48,7 @@ fn address(redis: &Redis) -> Option<Address> {
 }
 
 /// A host that may name its own port.
-fn place(host: &str, port: u16) -> (String, u16) {
+pub(crate) fn place(host: &str, port: u16) -> (String, u16) {
     match host.rsplit_once(':') {
         Some((name, own)) if !name.contains(':') => (name.to_owned(), own.parse().unwrap_or(port)),
         _ => (host.to_owned(), port),

@@ -8,10 +8,11 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(work));
 }
 
-/// Runs some work at the same time and waits for all of it.
-pub(crate) async fn together<W>(works: impl IntoIterator<Item = W>)
+/// Runs some work at the same time and waits for all of it; the results come in the order in which they were ready.
+pub(crate) async fn together<W, T>(works: impl IntoIterator<Item = W>) -> Vec<T>
 where
-    W: Future<Output = ()> + Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
 {
-    works.into_iter().collect::<tokio::task::JoinSet<()>>().join_all().await;
+    works.into_iter().collect::<tokio::task::JoinSet<T>>().join_all().await
 }

@@ -1,5 +1,8 @@
-//! The program as a whole: handover to a new process, and what clients that vanish leave behind.
+//! The program as a whole: handover to a new process, what clients that vanish leave behind, and the commands for
+//! operators as they are typed.
 
 mod disconnects;
+mod doctor;
+mod operators;
 mod process;
 mod upgrade;

@@ -70,6 +70,12 @@ impl Process {
         self.pid
     }
 
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
     /// Where its files are.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -2,24 +2,18 @@
 
 mod clock;
 mod provider;
+mod redis;
+mod system;
 
 use std::{sync::Arc, time::Duration};
 
-use llm_router_core::settings::Redis;
 use llm_router_endpoints::State;
 use rustls::ClientConfig;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
-};
 
-use crate::metrics::open_files_limit;
+use crate::tasks;
 
 /// The longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Descriptors beside those of connections: logs, listeners, event loops, files under a reload.
-const OWN_FILES: u64 = 64;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,75 +50,37 @@ impl Finding {
 }
 
 /// Looks at everything. `stream`: also has every provider write one token, which it may charge for.
-pub async fn examine(state: &State, trust: &Arc<ClientConfig>, stream: bool) -> Vec<Finding> {
-    let mut findings = vec![prompts(state), files(state)];
-    if let Some(host) = state.settings.redis.hosts.first() {
-        findings.push(redis(&state.settings.redis, host).await);
-    }
-    let mut skews = Vec::new();
+pub async fn examine(state: Arc<State>, trust: &Arc<ClientConfig>, stream: bool) -> Vec<Finding> {
+    let settings = &state.settings;
+    let mut findings = vec![models(&state), system::open_files(settings), system::log_file(&settings.log)];
+    findings.extend(redis::servers(&settings.redis).await);
+    // All at once: a provider that does not answer takes its time.
+    let mut visits = Vec::new();
     for model in state.catalogue.models() {
         for provider in &model.providers {
-            let visit = provider::Visit { state, model, provider, trust };
-            findings.extend(visit.examine(stream, &mut skews).await);
+            let (state, trust, number) = (Arc::clone(&state), Arc::clone(trust), visits.len());
+            let visit = provider::Visit { state, model: Arc::clone(model), provider: Arc::clone(provider), trust };
+            visits.push(async move { (number, visit.examine(stream).await) });
         }
     }
-    findings.extend(clock::judge(&skews));
+    let mut visited = tasks::together(visits).await;
+    visited.sort_by_key(|(number, _)| *number);
+    let mut ahead = Vec::new();
+    for (_, (found, clock)) in visited {
+        findings.extend(found);
+        ahead.extend(clock);
+    }
+    findings.extend(clock::judge(&ahead));
     findings
 }
 
-fn prompts(state: &State) -> Finding {
-    let models = state.catalogue.models().len();
-    if models == 0 {
+fn models(state: &State) -> Finding {
+    let models = state.catalogue.models();
+    if models.is_empty() {
         let advice = "add models to active_models in the models file";
         return Finding::bad(Grade::Warning, "models", "none is active", advice);
     }
-    Finding::good("settings, models and prompts", format!("{models} models; see `llm-router check`"))
-}
-
-fn files(state: &State) -> Finding {
-    let connections = state.settings.server.max_connections.get() as u64;
-    // One for the client, one for the provider.
-    let wanted = connections * 2 + OWN_FILES;
-    match open_files_limit() {
-        Some(limit) if limit < wanted => {
-            let said = format!("{limit} open files allowed, {wanted} may be wanted");
-            let advice = format!(
-                "raise the limit (ulimit -n {wanted}, or LimitNOFILE= of the service), or lower max_connections"
-            );
-            Finding::bad(Grade::Warning, "file limit", said, advice)
-        }
-        Some(limit) => Finding::good("file limit", format!("{limit} open files allowed")),
-        None => Finding::good("file limit", "not known on this system"),
-    }
-}
-
-async fn redis(redis: &Redis, host: &str) -> Finding {
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') => (name, port.parse().unwrap_or(redis.port)),
-        _ => (host, redis.port),
-    };
-    let subject = format!("redis {name}:{port}");
-    if redis.tls || host.starts_with('/') {
-        return Finding::good(subject, "not looked at: it is behind TLS or a socket file");
-    }
-    let said = timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect((name, port)).await?;
-        stream.write_all(b"PING\r\n").await?;
-        let mut answer = [0_u8; 64];
-        let read = stream.read(&mut answer).await?;
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer[..read]).trim().to_owned())
-    });
-    let advice = "check redis_host and redis_port, and that the server runs and can be reached from here";
-    match said.await {
-        Ok(Ok(answer)) if answer.starts_with("+PONG") => Finding::good(subject, "answers"),
-        Ok(Ok(answer)) if answer.starts_with("-NOAUTH") && redis.password.is_some() => {
-            Finding::good(subject, "answers, and wants the password that is set")
-        }
-        Ok(Ok(answer)) if answer.starts_with("-NOAUTH") => {
-            Finding::bad(Grade::Fault, subject, "wants a password", "set LLM_ROUTER_REDIS_PASSWORD")
-        }
-        Ok(Ok(answer)) => Finding::bad(Grade::Fault, subject, format!("answers {answer:?}"), advice),
-        Ok(Err(error)) => Finding::bad(Grade::Fault, subject, error.to_string(), advice),
-        Err(_) => Finding::bad(Grade::Fault, subject, format!("no answer within {PATIENCE:?}"), advice),
-    }
+    let providers: usize = models.iter().map(|model| model.providers.len()).sum();
+    let said = format!("well formed: {} models with {providers} providers", models.len());
+    Finding::good("settings, models and prompts", said)
 }
