@@ -3,6 +3,7 @@
 mod admin_pages;
 mod balancing;
 mod bytes;
+mod capture;
 mod chat;
 mod dashboard;
 mod drain;

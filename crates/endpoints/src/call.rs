@@ -69,10 +69,9 @@ impl Call {
             Body::Full(bytes) if bytes.len() <= most => bytes,
             body => collect(body, most, within).await?,
         };
-        self.note(|record| {
-            record.received = bytes.len() as u64;
-            record.phases.body = record.started.elapsed();
-        });
+        if let Some(record) = &mut self.record {
+            record.body(&bytes, self.state.settings.capture.as_ref());
+        }
         Ok(bytes)
     }
 }

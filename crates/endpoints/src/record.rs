@@ -6,11 +6,14 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Body as _;
 use llm_router_balancer::Explanation;
-use llm_router_core::translate::Usage;
+use llm_router_core::{settings, translate::Usage};
 
 use crate::{
     attempts::Note,
+    body::Body,
+    capture::{Capture, Captured},
     client_key::ClientKey,
     error::Error,
     phases::{Hedge, Phases, Trouble, Try},
@@ -117,6 +120,8 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// What went wrong, for the log: it may name internal hosts.
     pub error: Option<String>,
+    /// The bodies, where they are written down.
+    pub captured: Option<Arc<Captured>>,
 }
 
 impl Facts {
@@ -158,6 +163,7 @@ const OVERHEAD: HeaderName = HeaderName::from_static("x-llm-router-overhead-us")
 pub struct Record {
     facts: Facts,
     observer: Arc<dyn Observer>,
+    capture: Option<Box<Capture>>,
 }
 
 impl Record {
@@ -191,9 +197,10 @@ impl Record {
             dropped: Vec::new(),
             usage: None,
             error: None,
+            captured: None,
         };
         observer.started();
-        Box::new(Self { facts, observer })
+        Box::new(Self { facts, observer, capture: None })
     }
 
     /// Notes the router's own refusal.
@@ -242,12 +249,26 @@ impl Record {
         self.facts.forwarded = Some(hedge.began);
     }
 
+    /// Notes the request's body.
+    pub(crate) fn body(&mut self, body: &[u8], capture: Option<&Arc<settings::Capture>>) {
+        self.facts.received = body.len() as u64;
+        self.facts.phases.body = self.facts.started.elapsed();
+        self.capture = capture.and_then(|settings| Capture::begin(settings, body));
+    }
+
     /// Notes a piece of the answer on its way to the client.
-    pub(crate) fn piece(&mut self, size: usize) {
+    pub(crate) fn piece(&mut self, data: &[u8]) {
         let at = self.facts.started.elapsed();
         self.facts.first_byte.get_or_insert(at);
         self.facts.phases.piece(at);
-        self.facts.sent += size as u64;
+        self.facts.sent += data.len() as u64;
+        self.copy(data);
+    }
+
+    fn copy(&mut self, data: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture.answer(data);
+        }
     }
 
     /// Notes that the first piece goes to the client's connection.
@@ -305,9 +326,12 @@ impl Record {
     }
 
     /// Ends the record with what the router itself answered.
-    pub fn answered(mut self: Box<Self>, status: u16, sent: u64) {
+    pub fn answered(mut self: Box<Self>, status: u16, body: &Body) {
         self.facts.status = status;
-        self.facts.sent = sent;
+        self.facts.sent = body.size_hint().exact().unwrap_or(0);
+        if let Body::Full(bytes) = body {
+            self.copy(bytes);
+        }
         self.facts.outcome = if status >= 400 { Outcome::Refused } else { Outcome::Complete };
     }
 }
@@ -329,6 +353,9 @@ impl std::ops::DerefMut for Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.facts.took = self.facts.started.elapsed();
+        if let Some(capture) = self.capture.take() {
+            self.facts.captured = capture.finish(self.facts.model.as_deref()).map(Arc::new);
+        }
         self.observer.finished(&self.facts);
     }
 }

@@ -107,8 +107,8 @@ impl Relay {
         };
         let next = relay.next_alarm();
         relay.alarm.as_mut().reset(next);
-        let size = relay.first.len();
-        relay.came(size);
+        let first = relay.first.clone();
+        relay.came(&first);
         relay
     }
 
@@ -124,7 +124,7 @@ impl Relay {
     }
 
     /// Notes that bytes came for the client.
-    fn came(&mut self, size: usize) {
+    fn came(&mut self, data: &[u8]) {
         let Some(record) = &mut self.record else { return };
         if record.first_byte.is_none()
             && let Some(lease) = &mut self.lease
@@ -132,7 +132,7 @@ impl Relay {
             lease.first_token();
         }
         // Nobody is sent what comes after the client has gone.
-        record.piece(if self.left { 0 } else { size });
+        record.piece(if self.left { &[] } else { data });
     }
 
     /// The provider's body is over: well, if the stream or its framing says so.
@@ -310,7 +310,7 @@ impl HttpBody for Relay {
                         Err(error) => return this.fail(error, cx),
                         Ok(data) if data.is_empty() => {}
                         Ok(data) => {
-                            this.came(data.len());
+                            this.came(&data);
                             return this.hand(data);
                         }
                     }

@@ -57,6 +57,13 @@ fn account(value: &Value) -> String {
         .map(|name| format!("{} {}", name.replace('_', " "), number(&phases[*name])))
         .collect();
     let _ = writeln!(text, "  milliseconds: {}", known.join(", "));
+    for which in ["request", "answer"] {
+        let body = &value["captured"][which];
+        if let Some(said) = body["text"].as_str() {
+            let cut = if body["cut"] == true { ", its beginning" } else { "" };
+            let _ = writeln!(text, "  {which} of {} bytes{cut}: {}", body["bytes"], said.escape_debug());
+        }
+    }
     for failed in value["failed_attempts"].as_array().into_iter().flatten() {
         let provider = failed["provider"].as_str().unwrap_or("-");
         let failure = failed["failure"].as_str().unwrap_or("-");

@@ -154,7 +154,7 @@ impl Line<'_> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use llm_router_endpoints::Record;
+    use llm_router_endpoints::{Body, Record};
 
     use super::*;
 
@@ -179,7 +179,7 @@ mod tests {
         record.error = Some("said \"no\" = gone\r\n".to_owned());
         record.forwarded = Some(Duration::from_micros(1_234));
         record.key = Some(ClientKey::of_key(b"secret"));
-        record.answered(502, 17);
+        record.answered(502, &Body::from("seventeen letters"));
         let lines = lines.0.lock().unwrap();
         let value: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(value["id"], "a\nb");

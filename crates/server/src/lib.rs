@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod bodies;
 mod conduit;
 mod connection;
 mod cors;

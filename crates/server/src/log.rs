@@ -4,10 +4,11 @@
 //! lost and counted rather than waited for.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     mem,
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -41,6 +42,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     wake: Condvar,
     path: Option<PathBuf>,
+    /// Written to the file alone, and so much of it; `None` writes to standard error too, and without a bound.
+    most: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -63,15 +66,25 @@ impl Log {
     /// # Errors
     /// When the thread that writes cannot be started.
     pub fn open(path: Option<PathBuf>) -> io::Result<(Self, Writer, Option<io::Error>)> {
-        let (file, fault) = match path.as_ref().map(open) {
+        let shared = Shared::new(path, None);
+        let (file, fault) = match shared.path.as_ref().map(|path| shared.open(path)) {
             None => (None, None),
             Some(Ok(file)) => (Some(file), None),
             Some(Err(error)) => (None, Some(error)),
         };
-        let log = Self(Arc::new(Shared { waiting: Mutex::default(), wake: Condvar::new(), path }));
-        let own = log.clone();
-        let thread = thread::Builder::new().name("log".to_owned()).spawn(move || own.write(file))?;
-        Ok((log.clone(), Writer { log, thread: Some(thread) }, fault))
+        let (log, writer) = shared.start(file)?;
+        Ok((log, writer, fault))
+    }
+
+    /// Opens a file of its own for lines that only its owner may read. With more bytes than `most` it is renamed to
+    /// the same name with `.1` behind it, over the one before, and begun anew.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or the thread that writes cannot be started.
+    pub fn bounded(path: PathBuf, most: u64) -> io::Result<(Self, Writer)> {
+        let shared = Shared::new(Some(path.clone()), Some(most));
+        let file = shared.open(&path)?;
+        shared.start(Some(file))
     }
 
     /// Adds a line, its end included.
@@ -94,6 +107,17 @@ impl Log {
         self.0.wake.notify_one();
     }
 
+    /// Writes lines. Nobody is left to tell that it fails.
+    fn put(&self, lines: &[u8], file: &mut Option<File>) {
+        if self.0.most.is_none() {
+            drop(io::stderr().write_all(lines));
+        }
+        let Some(file) = file else { return };
+        if self.0.make_room(file, lines.len()).and_then(|()| file.write_all(lines)).is_err() && self.0.most.is_some() {
+            LOST.fetch_add(lines.iter().filter(|byte| **byte == b'\n').count() as u64, Relaxed);
+        }
+    }
+
     fn write(&self, mut file: Option<File>) {
         let mut lines = Vec::new();
         loop {
@@ -108,12 +132,8 @@ impl Log {
             mem::swap(&mut lines, &mut waiting.lines);
             let (reopen, over) = (mem::take(&mut waiting.reopen), waiting.over);
             drop(waiting);
-            // Nobody is left to tell that writing the log fails.
-            drop(io::stderr().write_all(&lines));
-            if let Some(file) = &mut file {
-                drop(file.write_all(&lines));
-            }
-            if reopen && let Some(Ok(new)) = self.0.path.as_ref().map(open) {
+            self.put(&lines, &mut file);
+            if reopen && let Some(Ok(new)) = self.0.path.as_ref().map(|path| self.0.open(path)) {
                 file = Some(new);
             }
             if over {
@@ -123,8 +143,39 @@ impl Log {
     }
 }
 
-fn open(path: &PathBuf) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+impl Shared {
+    fn new(path: Option<PathBuf>, most: Option<u64>) -> Self {
+        Self { waiting: Mutex::default(), wake: Condvar::new(), path, most }
+    }
+
+    /// Starts the thread that writes.
+    fn start(self, file: Option<File>) -> io::Result<(Log, Writer)> {
+        let log = Log(Arc::new(self));
+        let own = log.clone();
+        let thread = thread::Builder::new().name("log".to_owned()).spawn(move || own.write(file))?;
+        Ok((log.clone(), Writer { log, thread: Some(thread) }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        if self.most.is_some() {
+            options.mode(0o600);
+        }
+        options.create(true).append(true).open(path)
+    }
+
+    /// Puts a new file in place of one that would grow beyond its bound.
+    fn make_room(&self, file: &mut File, more: usize) -> io::Result<()> {
+        let (Some(most), Some(path)) = (self.most, &self.path) else { return Ok(()) };
+        let size = file.metadata()?.len();
+        if size > 0 && size + more as u64 > most {
+            let mut old = path.as_os_str().to_owned();
+            old.push(".1");
+            fs::rename(path, old)?;
+            *file = self.open(path)?;
+        }
+        Ok(())
+    }
 }
 
 impl Write for Log {
@@ -172,5 +223,20 @@ mod tests {
         log.line(|lines| lines.extend_from_slice(b"two\n"));
         drop(writer);
         assert_eq!((fs::read(&old).unwrap(), fs::read(&path).unwrap()), (b"one\n".to_vec(), b"two\n".to_vec()));
+    }
+
+    #[test]
+    fn a_bounded_file_makes_room_for_itself_and_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("bodies"), folder.path().join("bodies.1"));
+        for round in 0..5_u8 {
+            let (log, writer) = Log::bounded(path.clone(), 10).unwrap();
+            log.line(|lines| lines.extend_from_slice(&[b'a' + round, b'2', b'3', b'\n']));
+            drop(writer);
+        }
+        assert_eq!((fs::read(&old).unwrap(), fs::read(&path).unwrap()), (b"c23\nd23\n".to_vec(), b"e23\n".to_vec()));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -137,7 +137,9 @@ fn fixed(before: &Settings, after: &Settings) -> Vec<Problem> {
         ("log_format", before.log.format != after.log.format),
         ("log_filename", before.log.file != after.log.file),
     ];
-    let changed = differs.into_iter().filter(|(_, differs)| *differs);
+    let files = [before, after].map(|settings| settings.capture.as_ref().map(|c| (c.file.clone(), c.file_size)));
+    let capture = ("capture_file", matches!(&files, [Some(old), Some(new)] if old != new));
+    let changed = [capture].into_iter().chain(differs).filter(|(_, differs)| *differs);
     changed.map(|(key, _)| Problem::new(key, "has changed, which takes effect with the next start")).collect()
 }
 

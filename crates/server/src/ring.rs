@@ -109,7 +109,7 @@ fn status_fits(wanted: &str, status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use llm_router_endpoints::{Observer, Record};
+    use llm_router_endpoints::{Body, Observer, Record};
 
     use super::*;
 
@@ -127,7 +127,7 @@ mod tests {
         for number in 0..5_u16 {
             let observer = Arc::clone(&into) as Arc<dyn Observer>;
             let record = Record::new(number.to_string(), http::Method::GET, "/".into(), observer);
-            record.answered(200 + number, 0);
+            record.answered(200 + number, &Body::Empty);
         }
         let ids = |filter: &Filter| -> Vec<String> {
             into.0.find(filter, 10).iter().map(|finished| finished.facts.id.clone()).collect()

@@ -149,7 +149,7 @@ async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
 /// Ends the record of an answer that is already whole; an answer in flight has taken its record along.
 fn finish(record: Option<Box<Record>>, response: Response<Body>) -> Response<Body> {
     if let Some(record) = record {
-        record.answered(response.status().as_u16(), response.body().size_hint().exact().unwrap_or(0));
+        record.answered(response.status().as_u16(), response.body());
     }
     response
 }

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method, Response, header, request::Parts};
 use llm_router_endpoints::{Body, Facts, Observer, State};
 
 use crate::{
+    bodies::Bodies,
     metrics::{self, METRICS, Metrics},
     otlp::Spans,
     ring::{Finished, Ring},
@@ -20,6 +21,7 @@ pub struct Witness {
     pub(crate) began: Instant,
     /// Finished requests on their way to a collector of traces.
     pub(crate) spans: Spans,
+    bodies: Bodies,
     exports: bool,
     next: Arc<dyn Observer>,
 }
@@ -31,7 +33,7 @@ impl Witness {
         let ring = Ring::new(state.settings.metrics.requests_kept);
         let exports = state.settings.metrics.traces.is_some();
         let (metrics, spans) = (Metrics::default(), Spans::default());
-        let witness = Self { metrics, ring, began: Instant::now(), spans, exports, next };
+        let witness = Self { metrics, ring, began: Instant::now(), spans, bodies: Bodies::default(), exports, next };
         witness.follow(state);
         Arc::new(witness)
     }
@@ -39,6 +41,7 @@ impl Witness {
     /// Goes on with another snapshot.
     pub(crate) fn follow(&self, state: &State) {
         self.metrics.follow(state);
+        self.bodies.follow(&state.settings);
     }
 
     /// The type of the provider that answered; empty when none did.
@@ -84,6 +87,9 @@ impl Observer for Witness {
                 self.metrics.lose_spans(1);
             }
             self.ring.keep(finished);
+        }
+        if let Some(captured) = &facts.captured {
+            self.bodies.write(facts, captured);
         }
         self.next.finished(facts);
     }

@@ -5,6 +5,7 @@
 //! and a sentence in `resources/llm-router.toml`; a test holds the two together.
 
 mod admin;
+mod capture;
 mod layer;
 mod log;
 mod models;
@@ -22,6 +23,7 @@ pub mod word;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use layer::{Found, Layers, Origin};
@@ -31,6 +33,7 @@ use crate::problem::{Findings, Problem, Problems};
 
 pub use self::{
     admin::Admin,
+    capture::Capture,
     layer::PREFIX,
     log::{Log, LogFormat, LogLevel, Metrics, Traces},
     models::Models,
@@ -67,6 +70,8 @@ pub struct Settings {
     pub retry: Retry,
     /// Logs.
     pub log: Log,
+    /// Bodies that are written down, if any are.
+    pub capture: Option<Arc<Capture>>,
     /// Metrics.
     pub metrics: Metrics,
     /// State shared between routers.
@@ -145,6 +150,7 @@ fn check(
         queue: Queue::read(r),
         retry: Retry::read(r),
         log: Log::read(r),
+        capture: Capture::read(r).map(Arc::new),
         metrics: Metrics::read(r),
         redis: Redis::read(r),
     };

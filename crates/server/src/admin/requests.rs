@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Page, Visit, json as answer_json};
 use crate::{
+    bodies::body,
     ring::{Filter, Finished},
     stamp,
 };
@@ -88,6 +89,11 @@ fn whole(finished: &Finished) -> Value {
     value["tokens_cached"] = facts.usage.as_ref().and_then(|usage| usage.cached).into();
     value["dropped_fields"] = json!(facts.dropped);
     value["error"] = json!(facts.error);
+    value["captured"] = facts
+        .captured
+        .as_ref()
+        .map(|both| json!({"request": body(&both.request), "answer": body(&both.answer)}))
+        .into();
     value["phases_ms"] = phases(facts);
     let failed = facts.tries.iter().map(|failed| {
         let (began, took) = (millis(failed.began), millis(failed.took));

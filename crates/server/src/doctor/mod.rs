@@ -52,7 +52,8 @@ impl Finding {
 /// Looks at everything. `stream`: also has every provider write one token, which it may charge for.
 pub async fn examine(state: Arc<State>, trust: &Arc<ClientConfig>, stream: bool) -> Vec<Finding> {
     let settings = &state.settings;
-    let mut findings = vec![models(&state), system::open_files(settings), system::log_file(&settings.log)];
+    let mut findings = vec![models(&state), system::open_files(settings)];
+    findings.extend(system::files(settings));
     findings.extend(redis::servers(&settings.redis).await);
     // All at once: a provider that does not answer takes its time.
     let mut visits = Vec::new();

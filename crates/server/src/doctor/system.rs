@@ -1,8 +1,8 @@
 //! What the system allows: open files, and a place for the log.
 
-use std::fs::OpenOptions;
+use std::{fs::OpenOptions, path::Path};
 
-use llm_router_core::settings::{Log, Settings};
+use llm_router_core::settings::Settings;
 
 use super::{Finding, Grade};
 use crate::metrics::open_files_limit;
@@ -35,10 +35,22 @@ fn judge(limit: Option<u64>, connections: u64) -> Finding {
     Finding::bad(grade, SUBJECT, said, advice)
 }
 
-/// Whether the log file can be written; none is left behind that was not there.
-pub(super) fn log_file(log: &Log) -> Finding {
-    const SUBJECT: &str = "log file";
-    let Some(path) = &log.file else { return Finding::good(SUBJECT, "none: the log goes to standard error") };
+/// Whether the files that the router writes can be written.
+pub(super) fn files(settings: &Settings) -> Vec<Finding> {
+    let mut findings = match &settings.log.file {
+        None => vec![Finding::good(LOG, "none: the log goes to standard error")],
+        Some(path) => vec![writable(LOG, "log_filename", path)],
+    };
+    if let Some(capture) = &settings.capture {
+        findings.push(writable("captured bodies", "capture_file", &capture.file));
+    }
+    findings
+}
+
+const LOG: &str = "log file";
+
+/// Whether a file can be written; none is left behind that was not there.
+fn writable(subject: &str, setting: &str, path: &Path) -> Finding {
     let was_there = path.exists();
     match OpenOptions::new().append(true).create(true).open(path) {
         Ok(_) => {
@@ -46,12 +58,12 @@ pub(super) fn log_file(log: &Log) -> Finding {
                 // One that stays is empty and does no harm.
                 drop(std::fs::remove_file(path));
             }
-            Finding::good(SUBJECT, format!("{} can be written", path.display()))
+            Finding::good(subject, format!("{} can be written", path.display()))
         }
         Err(error) => {
             let said = format!("{} cannot be written: {error}", path.display());
-            let advice = "set log_filename to a file this user may write, or to nothing for standard error alone";
-            Finding::bad(Grade::Warning, SUBJECT, said, advice)
+            let advice = format!("set {setting} to a file that this user may write");
+            Finding::bad(Grade::Warning, subject, said, advice)
         }
     }
 }
