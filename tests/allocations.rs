@@ -14,7 +14,7 @@ use http::{Method, Request, Response};
 use http_body::{Body as HttpBody, Frame};
 use llm_router_core::settings::Sources;
 use llm_router_endpoints::{
-    Body, BoxFuture, Call, Facts, Life, Observer, Record, State, Target, Upstream, UpstreamError, route::Match,
+    Body, BoxFuture, Call, Facts, Held, Life, Observer, Record, State, Target, Upstream, UpstreamError, route::Match,
 };
 use llm_router_server::{Models, load};
 
@@ -93,6 +93,7 @@ async fn answer(state: Arc<State>, upstream: Arc<Provider>) -> usize {
         upstream,
         record: Some(record),
         deadline: None,
+        held: Held::default(),
         life: Life::default(),
     };
     let mut answer = state.endpoint(placed).call(&mut call).await.expect("an answer");

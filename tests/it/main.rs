@@ -14,6 +14,7 @@ mod hostile_providers;
 mod house;
 mod limits;
 mod matrix;
+mod memory_bound;
 mod metrics;
 mod on_disconnect;
 mod prometheus;

@@ -13,6 +13,7 @@ use crate::{
     body::Body,
     error::Error,
     judge::{Answer, Attempt, Reading, judge},
+    memory::Memory,
     phases::Trouble,
     prepare::{Plan, Prepared},
     state::{Lease, Pool},
@@ -141,7 +142,7 @@ impl Attempts<'_> {
                 None => {
                     let note = &mut self.note;
                     let heard = |heard| note(Note::Head(heard));
-                    exchange(self.upstream, self.plan, self.started, lease, prepared, heard).await
+                    exchange(self.upstream, self.plan, (self.started, &self.pool.memory), lease, prepared, heard).await
                 }
             };
             self.note_failure(&attempt);
@@ -149,6 +150,7 @@ impl Attempts<'_> {
             match attempt {
                 Attempt::Answer(answer) => return Ok(Outcome::Answer(answer)),
                 Attempt::Refusal(answer) => troubles.refusal = Some(answer),
+                Attempt::NoRoom(full) => return Err(full.into()),
                 Attempt::Failed(error) => troubles.failure = Some(error),
             }
         }
@@ -161,7 +163,7 @@ impl Attempts<'_> {
     /// Tells of an attempt that failed; nothing of one that did not.
     pub(crate) fn note_failure(&mut self, attempt: &Attempt) {
         match attempt {
-            Attempt::Answer(_) => {}
+            Attempt::Answer(_) | Attempt::NoRoom(_) => {}
             Attempt::Refusal(answer) => (self.note)(Note::Refused(answer.head.status)),
             Attempt::Failed(error) => (self.note)(Note::Failed(error)),
         }
@@ -172,7 +174,7 @@ impl Attempts<'_> {
 pub(crate) async fn exchange(
     upstream: &dyn Upstream,
     plan: Planner<'_>,
-    started: Instant,
+    (started, memory): (Instant, &Memory),
     lease: Lease,
     prepared: Prepared,
     heard: impl FnOnce(Heard) + Send,
@@ -182,7 +184,7 @@ pub(crate) async fn exchange(
     if let Ok(response) = &sent {
         heard(Heard { connected: response.extensions().get().copied(), at: Instant::now() });
     }
-    judge(sent, lease, Reading { translator, losses, stream, started }).await
+    judge(sent, lease, Reading { translator, losses, stream, started, memory }).await
 }
 
 /// Sends, and once more when a pooled connection turned out to be closed: not a byte of an answer had come.

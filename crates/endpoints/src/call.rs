@@ -12,6 +12,7 @@ use crate::{
     body::{Body, BodyError},
     error::Error,
     life::Life,
+    memory::{Held, Memory},
     record::Record,
     state::State,
     upstream::Upstream,
@@ -38,6 +39,8 @@ pub struct Call {
     pub record: Option<Box<Record>>,
     /// When the request must be over, if ever, and how long that was from its start.
     pub deadline: Option<(Instant, Duration)>,
+    /// What is held of the body that was read.
+    pub held: Held,
     /// The life of the process: an answer that outlives the call ends when it is told to.
     pub life: Life,
 }
@@ -60,14 +63,18 @@ impl Call {
     /// Reads the body to its end, bounded in size and time.
     ///
     /// # Errors
-    /// [`Error::BodyTooLarge`], [`Error::BodyTimeout`] or [`Error::BodyCut`].
+    /// [`Error::BodyTooLarge`], [`Error::MemoryFull`], [`Error::BodyTimeout`] or [`Error::BodyCut`].
     pub async fn read_body(&mut self) -> Result<Bytes, Error> {
         let limits = &self.state.settings.server;
         let (most, within) = (limits.max_body.get(), limits.body_read_timeout);
         let body = std::mem::take(&mut self.body);
         let bytes = match body {
             Body::Full(bytes) if bytes.len() <= most => bytes,
-            body => collect(body, most, within).await?,
+            body => {
+                let (bytes, held) = collect(body, most, within, &self.state.memory).await?;
+                self.held = held;
+                bytes
+            }
         };
         if let Some(record) = &mut self.record {
             record.body(&bytes, self.state.settings.capture.as_ref());
@@ -77,10 +84,13 @@ impl Call {
 }
 
 /// Joins a body's frames. One frame, the common case, is not copied.
-async fn collect(mut body: Body, most: usize, within: Duration) -> Result<Bytes, Error> {
+async fn collect(mut body: Body, most: usize, within: Duration, memory: &Memory) -> Result<(Bytes, Held), Error> {
     if body.size_hint().lower() > most as u64 {
         return Err(Error::BodyTooLarge(most));
     }
+    // What is announced is refused at once where there is no room for it, but only what comes is counted.
+    memory.has_room(usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX))?;
+    let mut held = memory.hold();
     let until = Instant::now() + within;
     let announced = body.size_hint().exact().map_or(0, |n| n.min(AHEAD) as usize);
     let mut first = Bytes::new();
@@ -97,6 +107,7 @@ async fn collect(mut body: Body, most: usize, within: Duration) -> Result<Bytes,
         if first.len() + joined.len() + data.len() > most {
             return Err(Error::BodyTooLarge(most));
         }
+        held.grow(data.len())?;
         if first.is_empty() && joined.is_empty() {
             first = data;
             continue;
@@ -107,5 +118,5 @@ async fn collect(mut body: Body, most: usize, within: Duration) -> Result<Bytes,
         }
         joined.extend_from_slice(&data);
     }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
+    Ok((if joined.is_empty() { first } else { joined.freeze() }, held))
 }

@@ -9,7 +9,7 @@ use llm_router_core::{
     translate::TranslateError,
 };
 
-use crate::{body::Body, upstream::UpstreamError};
+use crate::{body::Body, memory::Full, upstream::UpstreamError};
 
 /// Why a request got no answer from a model.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +81,21 @@ pub enum Error {
     /// As many requests are under way as the settings allow.
     #[error("the router is busy: {0} requests are under way")]
     Busy(usize),
+    /// As many bytes of bodies are in memory as the settings allow.
+    #[error("the router is busy: it holds {0} bytes of requests and answers, and may hold no more")]
+    MemoryFull(usize),
     /// The router is stopping, and the time for requests under way is up.
     #[error("the router is stopping")]
     Stopping,
     /// A fault of this program.
     #[error("internal error")]
     Internal,
+}
+
+impl From<Full> for Error {
+    fn from(Full(most): Full) -> Self {
+        Self::MemoryFull(most)
+    }
 }
 
 fn did_you_mean(near: &Option<Arc<str>>) -> String {
@@ -109,7 +118,7 @@ impl Error {
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
             Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
             Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
-            Self::Unavailable { .. } | Self::Busy(_) | Self::Stopping => ErrorKind::Overloaded,
+            Self::Unavailable { .. } | Self::Busy(_) | Self::MemoryFull(_) | Self::Stopping => ErrorKind::Overloaded,
             Self::Upstream { last, .. } => match last {
                 UpstreamError::HeadTimeout(_)
                 | UpstreamError::ConnectTimeout(_)
@@ -147,6 +156,7 @@ impl Error {
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
             Self::Busy(_) => Some("router_overloaded"),
+            Self::MemoryFull(_) => Some("router_memory_full"),
             Self::Stopping => Some("router_stopping"),
             Self::Internal => None,
         }
@@ -172,7 +182,7 @@ impl Error {
         info.param = self.param();
         info.retry_after = match self {
             Self::Unavailable { retry_after, .. } => Some(*retry_after),
-            Self::Busy(_) | Self::Stopping => Some(Duration::from_secs(1)),
+            Self::Busy(_) | Self::MemoryFull(_) | Self::Stopping => Some(Duration::from_secs(1)),
             _ => None,
         };
         info
@@ -187,7 +197,7 @@ impl Error {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
-        if matches!(self, Self::BodyTooLarge(_) | Self::BodyTimeout(_) | Self::BodyCut) {
+        if matches!(self, Self::BodyTooLarge(_) | Self::MemoryFull(_) | Self::BodyTimeout(_) | Self::BodyCut) {
             // The rest of the body is not read, so the connection cannot be used again (RFC 9112, 9.6).
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -27,6 +27,7 @@ use crate::{
     judge::Answer,
     leaving::{Asking, Bounds, Kept, Progress},
     life::{Life, Phase},
+    memory::Held,
     prepare::Source,
     record::{Outcome as End, Record},
     relay::{Relay, Terms},
@@ -54,6 +55,7 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let order = Order {
         operation,
         body,
+        _held: std::mem::take(&mut call.held),
         headers,
         limit,
         surface: call.surface,
@@ -104,6 +106,8 @@ fn own_limit(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
 struct Order {
     operation: Operation,
     body: Bytes,
+    /// What is held of the body, until the answer comes.
+    _held: Held,
     headers: HeaderMap,
     limit: Option<Duration>,
     surface: Surface,
@@ -232,6 +236,7 @@ impl Order {
             events: events.then_some(self.surface),
             framed: answer.framed,
             idle: answer.idle,
+            _held: answer.held,
             keepalive: comments.then_some(every),
             deadline: self.deadline,
             life: self.life.clone(),

@@ -29,7 +29,7 @@ impl Attempts<'_> {
         tried: &mut Tried,
         asked: &mut u32,
     ) -> Attempt {
-        let (upstream, plan, started) = (self.upstream, self.plan, self.started);
+        let (upstream, plan, started) = (self.upstream, self.plan, (self.started, &self.pool.memory));
         let heads = [const { OnceLock::<Heard>::new() }; 2];
         let mut first = pin!(exchange(upstream, plan, started, lease, prepared, keep(&heads[0])));
         if let Ok(attempt) = timeout(after, first.as_mut()).await {
@@ -52,7 +52,7 @@ impl Attempts<'_> {
             biased;
             attempt = first.as_mut() => {
                 let attempt = self.heard(&heads[0], attempt);
-                if let Attempt::Answer(_) = attempt {
+                if let Attempt::Answer(_) | Attempt::NoRoom(_) = attempt {
                     return attempt;
                 }
                 self.note_failure(&attempt);
@@ -66,6 +66,7 @@ impl Attempts<'_> {
                         (self.note)(Note::HedgeWon { first_failed: false });
                         return self.heard(&heads[1], attempt);
                     }
+                    Attempt::NoRoom(_) => return self.heard(&heads[1], attempt),
                     Attempt::Refusal(answer) => Trouble::Status(answer.head.status.as_u16()),
                     Attempt::Failed(error) => Trouble::from(error),
                 };

@@ -20,14 +20,12 @@ use tokio::time::timeout;
 use crate::{
     body::{Body, BodyError},
     headers,
+    memory::{Full, Held, Memory},
     preamble::{Beginning, beginning},
     state::Lease,
     target::Target,
     upstream::UpstreamError,
 };
-
-/// The largest answer that is translated as a whole, in bytes.
-const LARGEST_ANSWER: usize = 64 << 20;
 
 /// What came of asking one provider.
 pub(crate) enum Attempt {
@@ -37,6 +35,8 @@ pub(crate) enum Attempt {
     Refusal(Answer),
     /// No answer.
     Failed(UpstreamError),
+    /// The answer found no room here.
+    NoRoom(Full),
 }
 
 /// The head of an answer, with what has come of its body, in the client's dialect.
@@ -55,12 +55,14 @@ pub(crate) struct Answer {
     pub framed: bool,
     /// The longest silence between two frames.
     pub idle: Duration,
+    /// What is held of it.
+    pub held: Held,
     /// Who answers.
     pub provider: Arc<Provider>,
 }
 
 /// How to read an answer.
-pub(crate) struct Reading {
+pub(crate) struct Reading<'a> {
     /// Turns it into the client's dialect, where the provider has another.
     pub translator: Option<Box<ReplyTranslator>>,
     /// What of the request the provider's dialect could not carry.
@@ -69,16 +71,19 @@ pub(crate) struct Reading {
     pub stream: bool,
     /// When the client's request arrived.
     pub started: Instant,
+    /// Where answers are held that are read as a whole.
+    pub memory: &'a Memory,
 }
 
 /// Settles the lease by what came, unless the answer is good so far: then it goes on with it.
-pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Lease, reading: Reading) -> Attempt {
+pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Lease, reading: Reading<'_>) -> Attempt {
     let read = match sent {
         Ok(response) => read(response, lease.target(), reading).await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     match read {
-        Err(error) => {
+        Err(Stop::NoRoom(full)) => Attempt::NoRoom(full),
+        Err(Stop::Failed(error)) => {
             lease.fail(blame(&error));
             Attempt::Failed(error)
         }
@@ -90,19 +95,39 @@ pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Le
     }
 }
 
+/// Why reading stopped.
+enum Stop {
+    /// The provider failed.
+    Failed(UpstreamError),
+    /// There is no room for the answer: no fault of the provider, and no reason to ask another one.
+    NoRoom(Full),
+}
+
+impl From<UpstreamError> for Stop {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Full> for Stop {
+    fn from(full: Full) -> Self {
+        Self::NoRoom(full)
+    }
+}
+
 /// Reads on until there is something to show the client; also tells whether it is a refusal.
 async fn read(
     response: Response<Body>,
     target: &Target,
-    reading: Reading,
-) -> Result<(Answer, Option<Failure>), UpstreamError> {
-    let Reading { translator, losses, stream, started } = reading;
+    reading: Reading<'_>,
+) -> Result<(Answer, Option<Failure>), Stop> {
+    let Reading { translator, losses, stream, started, memory } = reading;
     let (mut head, body) = response.into_parts();
     if head.status.is_informational() {
-        return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()));
+        return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()).into());
     }
     if head.status.is_redirection() {
-        return Err(UpstreamError::Redirect(head.status.as_u16()));
+        return Err(UpstreamError::Redirect(head.status.as_u16()).into());
     }
     // The words behind a status and the like are the provider's own affair.
     head.extensions.clear();
@@ -111,11 +136,12 @@ async fn read(
     let limits = *target.timeouts();
     let (idle, provider) = (limits.idle, Arc::clone(target.provider()));
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
-    let mut answer =
-        Answer { head, first: Bytes::new(), rest: body, translator, lease: None, losses, framed, idle, provider };
-    match timeout(limits.first_token, begin(&mut answer, stream, started)).await {
+    let (first, held) = (Bytes::new(), memory.hold());
+    let mut answer = Answer { head, first, rest: body, translator, lease: None, losses, framed, idle, held, provider };
+    let most = memory.largest_answer();
+    match timeout(limits.first_token, begin(&mut answer, most, stream, started)).await {
         Ok(begun) => begun?,
-        Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token)),
+        Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token).into()),
     }
     Ok((answer, failure))
 }
@@ -135,7 +161,7 @@ fn frame(head: &mut Parts, body: Body) -> Body {
 }
 
 /// Reads up to the first content.
-async fn begin(answer: &mut Answer, wanted: bool, started: Instant) -> Result<(), UpstreamError> {
+async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant) -> Result<(), Stop> {
     match answer.translator.take() {
         None => {
             headers::strip_hop_by_hop(&mut answer.head.headers);
@@ -148,17 +174,19 @@ async fn begin(answer: &mut Answer, wanted: bool, started: Instant) -> Result<()
         Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
             translate_stream(answer, translator, started).await?;
         }
-        Some(translator) => translate_whole(answer, translator, wanted, started).await?,
+        Some(translator) => translate_whole(answer, translator, most, wanted, started).await?,
     }
     Ok(())
 }
 
 /// Holds back what precedes the content of an untouched stream, so that another provider can take over unnoticed.
-async fn hold_back(answer: &mut Answer) -> Result<(), UpstreamError> {
+async fn hold_back(answer: &mut Answer) -> Result<(), Stop> {
     loop {
         match beginning(&answer.first) {
             Beginning::Content => return Ok(()),
-            Beginning::Error => return Err(UpstreamError::Garbled("an error in place of an answer".into())),
+            Beginning::Error => {
+                return Err(UpstreamError::Garbled("an error in place of an answer".into()).into());
+            }
             Beginning::Preamble => {}
         }
         let Some(more) = next(&mut answer.rest, answer.idle).await? else { return Ok(()) };
@@ -174,11 +202,11 @@ async fn translate_stream(
     answer: &mut Answer,
     mut translator: Box<ReplyTranslator>,
     started: Instant,
-) -> Result<(), UpstreamError> {
+) -> Result<(), Stop> {
     let mut first = Vec::new();
     while !translator.has_content() && !translator.is_done() {
         let Some(frame) = next(&mut answer.rest, answer.idle).await? else {
-            return Err(UpstreamError::Garbled(StreamFault::Truncated.into()));
+            return Err(UpstreamError::Garbled(StreamFault::Truncated.into()).into());
         };
         translator.elapsed(started.elapsed());
         translator.frame(&frame, &mut first).map_err(|fault| UpstreamError::Garbled(fault.into()))?;
@@ -193,10 +221,11 @@ async fn translate_stream(
 async fn translate_whole(
     answer: &mut Answer,
     mut translator: Box<ReplyTranslator>,
+    most: usize,
     stream: bool,
     started: Instant,
-) -> Result<(), UpstreamError> {
-    let body = collect(&mut answer.rest, answer.idle).await?;
+) -> Result<(), Stop> {
+    let body = collect(answer, most).await?;
     translator.elapsed(started.elapsed());
     let garbled = |fault: StreamFault| UpstreamError::Garbled(fault.into());
     let mut content_type = "application/json";
@@ -251,12 +280,13 @@ async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Upstream
     }
 }
 
-async fn collect(body: &mut Body, idle: Duration) -> Result<Bytes, UpstreamError> {
+async fn collect(answer: &mut Answer, most: usize) -> Result<Bytes, Stop> {
     let mut whole = BytesMut::new();
-    while let Some(data) = next(body, idle).await? {
-        if whole.len() + data.len() > LARGEST_ANSWER {
-            return Err(UpstreamError::Garbled(BodyError::TooLarge(LARGEST_ANSWER).into()));
+    while let Some(data) = next(&mut answer.rest, answer.idle).await? {
+        if whole.len() + data.len() > most {
+            return Err(UpstreamError::Garbled(BodyError::TooLarge(most).into()).into());
         }
+        answer.held.grow(data.len())?;
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())

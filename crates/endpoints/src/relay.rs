@@ -17,6 +17,7 @@ use crate::{
     body::{Body, BodyError},
     boundary::Boundary,
     life::{Life, Phase, Until},
+    memory::Held,
     record::{Outcome, Record},
     state::Lease,
     view::View,
@@ -41,6 +42,8 @@ pub(crate) struct Terms {
     pub deadline: Option<(Instant, Duration)>,
     /// The life of the process.
     pub life: Life,
+    /// What is held of the answer.
+    pub _held: Held,
 }
 
 /// A provider's answer in flight. Its end, or its drop, settles the lease and the record.

@@ -22,6 +22,7 @@ use llm_router_core::{
 use crate::{
     endpoint::{self, Endpoint},
     error::Error,
+    memory::Memory,
     route::{DuplicateRoute, Match, Table},
     shared_leases::SharedLeases,
     target::Target,
@@ -50,6 +51,8 @@ pub struct Pool {
     /// Whether a second provider is asked when the first is slow.
     hedges: bool,
     has_line: bool,
+    /// Where its answers are held.
+    pub(crate) memory: Memory,
 }
 
 /// A place in line, given up when dropped.
@@ -66,7 +69,7 @@ impl Pool {
     fn new(
         model: &Arc<Model>,
         settings: &Settings,
-        fleet: &Fleet,
+        (fleet, memory): (&Fleet, &Memory),
         leases: Option<&SharedLeases>,
         old: Option<&Self>,
     ) -> Result<Self, StateError> {
@@ -115,6 +118,7 @@ impl Pool {
             model: Arc::clone(model),
             balancer,
             members,
+            memory: memory.clone(),
         })
     }
 
@@ -195,6 +199,8 @@ pub struct State {
     pub version: String,
     /// Leases shared with other routers, if they are.
     pub leases: Option<Arc<SharedLeases>>,
+    /// Memory for bodies.
+    pub memory: Memory,
     fleet: Fleet,
     pools: HashMap<Arc<str>, Pool>,
     endpoints: Vec<&'static dyn Endpoint>,
@@ -246,14 +252,18 @@ impl State {
             .collect();
         let routes = Table::new(&settings.server.prefix, routes)?;
         let fleet = previous.map_or_else(Fleet::new, |previous| previous.fleet.clone());
+        let memory = Memory::after(previous.map(|previous| &previous.memory), &settings);
         let mut pools = HashMap::new();
         for model in catalogue.models() {
             let old = previous.and_then(|previous| previous.pools.get(&model.name));
-            pools.insert(Arc::clone(&model.name), Pool::new(model, &settings, &fleet, leases.as_deref(), old)?);
+            pools.insert(
+                Arc::clone(&model.name),
+                Pool::new(model, &settings, (&fleet, &memory), leases.as_deref(), old)?,
+            );
         }
         let loaded_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let version = String::new();
-        Ok(Self { settings, catalogue, prompts, loaded_at, version, leases, fleet, pools, endpoints, routes })
+        Ok(Self { settings, catalogue, prompts, loaded_at, version, leases, memory, fleet, pools, endpoints, routes })
     }
 
     /// Gives the balancers handed on from the snapshot before the endpoints of this one. What they have learned of an

@@ -13,7 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
-    Body, Call, ClientKey, Endpoint, Error, Observer, Phase, REQUEST_ID, Record, Upstream,
+    Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
     route::{Match, Scope},
 };
 
@@ -108,6 +108,7 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
         state: Arc::clone(&state),
         deadline: None,
         life: worker.shared.life.clone(),
+        held: Held::default(),
         head,
         body,
     };

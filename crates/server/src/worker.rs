@@ -105,9 +105,12 @@ impl Shared {
 
     /// What is seen beside the counters.
     fn around(&self) -> Around {
+        let state = self.state();
         Around {
             connections: self.connections(),
             most_connections: self.most as usize,
+            buffered: state.memory.held(),
+            most_buffered: state.memory.most(),
             lost_lines: crate::log::lost(),
             redis: crate::redis::answers(),
         }

@@ -44,6 +44,8 @@ pub struct Server {
     pub keep_alive_timeout: Duration,
     /// `max_requests`: requests of clients under way; more are refused with 503.
     pub max_requests: NonZeroUsize,
+    /// `max_buffered_size`: bytes of requests and answers held in memory over all requests; beyond, 503.
+    pub max_buffered: NonZeroUsize,
     /// `write_timeout`: how long a client may take nothing of an answer that is waiting for it.
     pub write_timeout: Duration,
     /// `stream_keepalive`: the silence after which a stream of server-sent events gets a comment; zero sends none.
@@ -72,6 +74,7 @@ impl Server {
             body_read_timeout: r.time("body_read_timeout", Duration::from_secs(60), SOON..=HOUR),
             keep_alive_timeout: r.time("keep_alive_timeout", Duration::from_secs(75), SOON..=HOUR),
             max_requests: r.count("max_requests", 10_000, 1_000_000),
+            max_buffered: r.count("max_buffered_size", 512 * MIB, 1 << 40),
             write_timeout: r.time("write_timeout", Duration::from_secs(60), SOON..=HOUR),
             stream_keepalive: r.time("stream_keepalive", Duration::from_secs(15), Duration::ZERO..=HOUR),
             drain_timeout: r.time("drain_timeout", Duration::from_secs(600), Duration::ZERO..=24 * HOUR),

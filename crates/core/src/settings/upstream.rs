@@ -31,6 +31,8 @@ pub struct Upstream {
     pub on_disconnect_timeout: Duration,
     /// `on_disconnect_size`: how much of an answer is read without its client, in bytes.
     pub on_disconnect_size: NonZeroUsize,
+    /// `max_answer_size`: the largest answer that is read as a whole, in bytes: to be translated, or its text.
+    pub max_answer: NonZeroUsize,
     /// `ca_file`: PEM file of certificate authorities trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// `pool_size`: idle connections kept per provider and worker.
@@ -61,6 +63,7 @@ impl Upstream {
             on_disconnect: r.choice("on_disconnect", ON_DISCONNECT[0], &ON_DISCONNECT),
             on_disconnect_timeout: r.time("on_disconnect_timeout", Duration::from_secs(60), SOON..=DAY),
             on_disconnect_size: r.count("on_disconnect_size", 10 << 20, 4 << 30),
+            max_answer: r.count("max_answer_size", 64 << 20, 4 << 30),
             ca_file: r.optional("ca_file", "").map(PathBuf::from),
             pool_size: r.count("pool_size", 256, 100_000),
             pool_idle_timeout: r.time("pool_idle_timeout", Duration::from_secs(60), SOON..=DAY),

@@ -7,7 +7,6 @@ use http::{HeaderMap, Method, Request};
 use http_body::Body as _;
 use llm_router_balancer::Failure;
 use llm_router_core::{
-    codec::DEFAULT_LIMIT,
     dialect::ErrorInfo,
     operation::Operation,
     translate::{Losses, TranslateError, words},
@@ -77,7 +76,7 @@ impl Asker<'_> {
     async fn text_once(&self, question: &Question, note: Noting<'_>) -> Result<String, Lost> {
         let mut answer = self.answer(question, note).await?;
         let operation = self.operation(&answer)?;
-        whole(&mut answer, operation).await
+        whole(&mut answer, operation, self.pool.memory.largest_answer()).await
     }
 
     /// How to read an answer: by what its provider speaks.
@@ -108,10 +107,12 @@ impl Asker<'_> {
 }
 
 /// Reads an answer to its end and settles its lease: the words of it. A refusal becomes an error.
-pub(super) async fn whole(answer: &mut Answer, operation: Operation) -> Result<String, Lost> {
-    let read = collect(answer).await;
+pub(super) async fn whole(answer: &mut Answer, operation: Operation, most: usize) -> Result<String, Lost> {
+    let read = collect(answer, most).await;
     let lease = answer.lease.take();
     let (told, blame) = match read {
+        // No fault of the provider: the lease is given up.
+        Err(lost @ Lost::Error(Error::MemoryFull(_))) => return Err(lost),
         Err(lost) => (Err(lost), Some(Failure::Truncated)),
         Ok(body) if answer.head.status.is_success() => match words(operation, &body) {
             Ok(text) => (Ok(text), None),
@@ -132,19 +133,22 @@ pub(super) async fn whole(answer: &mut Answer, operation: Operation) -> Result<S
     told
 }
 
-async fn collect(answer: &mut Answer) -> Result<Bytes, Lost> {
-    let mut joined = BytesMut::from(&std::mem::take(&mut answer.first)[..]);
-    let body = &mut answer.rest;
+async fn collect(answer: &mut Answer, most: usize) -> Result<Bytes, Lost> {
+    let mut joined = BytesMut::new();
+    let mut data = std::mem::take(&mut answer.first);
     loop {
+        if joined.len() + data.len() > most {
+            return Err(Lost::broken(format!("the provider's answer is longer than {most} bytes")));
+        }
+        answer.held.grow(data.len()).map_err(|full| Lost::Error(full.into()))?;
+        joined.extend_from_slice(&data);
+        let body = &mut answer.rest;
         let frame = timeout(answer.idle, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx))).await;
         let frame = frame.map_err(|_| Lost::broken(format!("the provider was silent for {:?}", answer.idle)))?;
-        match frame {
+        data = match frame {
             None => return Ok(joined.freeze()),
             Some(Err(_)) => return Err(Lost::broken("the provider's answer broke off")),
-            Some(Ok(frame)) => joined.extend_from_slice(&frame.into_data().unwrap_or_default()),
-        }
-        if joined.len() > DEFAULT_LIMIT {
-            return Err(Lost::broken(format!("the provider's answer is longer than {DEFAULT_LIMIT} bytes")));
-        }
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     error::Error,
     headers,
     lists::json as answer_json,
+    memory::Held,
     record::{Outcome, Record},
     relay::{Relay, Terms},
     route::Route,
@@ -168,7 +169,7 @@ async fn stream(
         let (first, rest) = Retold::new(&answer.first, answer.rest, WordReader::new(operation), chunks);
         Body::stream(relay(call, first, Body::stream(rest), answer.lease, answer.idle))
     } else {
-        Body::from(chunks.all(&whole(&mut answer, operation).await?))
+        Body::from(chunks.all(&whole(&mut answer, operation, asker.pool.memory.largest_answer()).await?))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -191,6 +192,7 @@ fn relay(call: &mut Call, first: Bytes, rest: Body, lease: Option<Lease>, idle: 
         keepalive: (!every.is_zero()).then_some(every),
         deadline: call.deadline,
         life: call.life.clone(),
+        _held: Held::default(),
     };
     Relay::new(rest, first, View::Plain, lease, call.record.take(), terms)
 }

@@ -18,6 +18,10 @@ pub(crate) struct Around {
     pub connections: usize,
     /// The most there may be.
     pub most_connections: usize,
+    /// Bytes of requests and answers held in memory.
+    pub buffered: usize,
+    /// The most there may be.
+    pub most_buffered: usize,
     /// Log lines that were lost because writing did not keep up.
     pub lost_lines: u64,
     /// Whether the Redis server answers; `None` without one.
@@ -37,7 +41,7 @@ pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String
     models.repeats(&mut page);
     models.providers(&mut page);
     models.now(&mut page);
-    router(&mut page, metrics, around);
+    router(&mut page, metrics, &around);
     process::write(&mut page);
     page.finish()
 }
@@ -313,7 +317,7 @@ fn troubles(page: &mut Page, labels: &[Label<'_>], name: &'static str, counts: &
     }
 }
 
-fn router(page: &mut Page, metrics: &Metrics, around: Around) {
+fn router(page: &mut Page, metrics: &Metrics, around: &Around) {
     page.family("llm_router_refused_total", Kind::Counter, "Requests that the router refused by itself, by reason.");
     let mut refused = metrics.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     refused.sort_unstable();
@@ -325,6 +329,10 @@ fn router(page: &mut Page, metrics: &Metrics, around: Around) {
     page.sample(&[], around.connections);
     page.family("llm_router_connections_limit", Kind::Gauge, "Most client connections at the same time.");
     page.sample(&[], around.most_connections);
+    page.family("llm_router_buffered_bytes", Kind::Gauge, "Bytes of requests and answers held in memory.");
+    page.sample(&[], around.buffered);
+    page.family("llm_router_buffered_bytes_limit", Kind::Gauge, "Most bytes of them at the same time.");
+    page.sample(&[], around.most_buffered);
     page.family(
         "llm_router_log_lines_lost_total",
         Kind::Counter,
