@@ -73,20 +73,15 @@ async fn two_routers_never_ask_a_provider_twice_at_once() {
 
 /// A router that is killed holds its provider until its session is over, and no longer.
 async fn a_killed_router_leaves_nothing_held(redis: &Redis, mocks: &[MockServer], victim: Process, other: &Process) {
-    mocks[0].set_script(Script::parse("head-delay=60s").unwrap());
-    let lost = tokio::spawn(async move {
-        let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
-        let client = Client::new(victim.address);
-        let asked = (0..3).map(|_| tokio::spawn(async move { client.post("/v1/chat/completions", body).await }));
-        let _asked: Vec<_> = asked.collect();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        signal(victim.pid, "KILL");
-    });
+    let script = |text: &str| Script::parse(text).expect("tests write well-formed scripts");
+    mocks[0].set_script(script("head-delay=60s"));
+    let mut lost = tokio::task::JoinSet::new();
+    (0..mocks.len()).for_each(|_| drop(lost.spawn(client(victim.address, 1))));
     until("one of them is at the slow provider", async || mocks[0].stats().in_flight == 1).await;
-    drop(lost.await);
-    mocks[0].set_script(Script::default());
-    let killed = Instant::now();
-    let end = killed + Duration::from_secs(60);
+    signal(victim.pid, "KILL");
+    lost.shutdown().await;
+    mocks[0].set_script(script(""));
+    let end = Instant::now() + Duration::from_secs(60);
     while redis.ask(&["HLEN", "llmr:{main}:lease"]) != "0" {
         assert!(Instant::now() < end, "a lease outlives its session");
         tokio::time::sleep(Duration::from_millis(100)).await;
