@@ -1,16 +1,14 @@
 //! One request over a connection of its own, for what is no client's: collectors, provider checks, other routers' pages.
 
-use std::{io, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
 use llm_router_core::catalogue::BaseUrl;
+use llm_router_endpoints::Body;
 use rustls::ClientConfig;
 
-use crate::upstream::connect;
+use crate::upstream::{Answered, Link, connect};
 
 /// The most that is read of an answer, in bytes.
 const MOST: usize = 16 << 20;
@@ -23,7 +21,7 @@ pub enum FetchError {
     Connect(#[source] io::Error),
     /// No whole answer, or none that is HTTP.
     #[error("no whole answer: {0}")]
-    Answer(#[source] hyper::Error),
+    Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer is over the limit.
     #[error("the answer is larger than {MOST} bytes")]
     TooLarge,
@@ -39,29 +37,21 @@ pub async fn fetch(
     mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, FetchError> {
     let stream = connect(base, trust).await.map_err(FetchError::Connect)?;
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(FetchError::Answer)?;
     if let Ok(host) = HeaderValue::from_str(base.authority().as_str()) {
         request.headers_mut().entry(header::HOST).or_insert(host);
     }
     request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    let exchange = async {
-        let (head, mut body) =
-            sender.send_request(request.map(Full::new)).await.map_err(FetchError::Answer)?.into_parts();
-        let mut read = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let data = frame.map_err(FetchError::Answer)?.into_data().unwrap_or_default();
-            if read.len() + data.len() > MOST {
-                return Err(FetchError::TooLarge);
-            }
-            read.extend_from_slice(&data);
+    let mut link = Link::new(stream);
+    let answered = link.exchange(request.map(Body::from)).await.map_err(|e| FetchError::Answer(e.into()))?;
+    let Answered { head, mut framing, .. } = answered;
+    let mut read = BytesMut::new();
+    while let Some(piece) =
+        poll_fn(|cx| link.piece(cx, &mut framing)).await.map_err(|e| FetchError::Answer(e.into()))?
+    {
+        if read.len() + piece.len() > MOST {
+            return Err(FetchError::TooLarge);
         }
-        Ok(Response::from_parts(head, read.freeze()))
-    };
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        biased;
-        answer = exchange.as_mut() => answer,
-        // What had come before the end still stands in the exchange's buffers.
-        _ = connection => exchange.await,
+        read.extend_from_slice(&piece);
     }
+    Ok(Response::from_parts(head, read.freeze()))
 }

@@ -9,6 +9,7 @@ mod cors;
 pub mod doctor;
 pub mod fetch;
 mod handover;
+mod http1;
 mod listener;
 pub mod load;
 pub mod log;

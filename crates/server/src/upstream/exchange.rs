@@ -1,95 +1,55 @@
-//! One request and answer over one connection, driven by whoever awaits it: no task of its own.
+//! The body of an answer, and the connection it comes over.
 //!
-//! Dropping an exchange, or the body of its answer before its end, closes the connection at once.
+//! Dropping it before its end closes the connection at once.
 
 use std::{
-    future::{Future as _, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{Connection, SendRequest},
+use llm_router_endpoints::BodyError;
+
+use super::{
+    link::{Answered, Link, Sending},
+    pool::Pool,
 };
-use hyper_util::rt::TokioIo;
-use llm_router_endpoints::{Body, BodyError};
+use crate::http1::Framing;
 
-use super::{pool::Pool, stream::Stream};
-
-/// An open connection: hyper's two halves, and whether it has served before.
-pub(super) struct Link {
-    sender: SendRequest<Body>,
-    connection: Connection<TokioIo<Stream>, Body>,
-    used: bool,
-}
-
-impl Link {
-    /// Speaks HTTP/1.1 over a new connection.
-    pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection, used: false })
-    }
-
-    /// Whether it has carried an exchange before: then the provider may have closed it in the meantime.
-    pub(super) fn used(&self) -> bool {
-        self.used
-    }
-
-    /// Lets the connection notice what happened while it was idle; `false` when it is closed.
-    pub(super) async fn alive(&mut self) -> bool {
-        poll_fn(|cx| Poll::Ready(self.advance(cx))).await && self.sender.is_ready()
-    }
-
-    /// Moves bytes; `false` when the connection is closed.
-    fn advance(&mut self, cx: &mut Context<'_>) -> bool {
-        Pin::new(&mut self.connection).poll(cx).is_pending()
-    }
-
-    /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(&mut self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
-        let mut answer = std::pin::pin!(self.sender.send_request(request));
-        let connection = &mut self.connection;
-        let mut closed = false;
-        poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            if !closed {
-                match Pin::new(&mut *connection).poll(cx) {
-                    // What the connection learned is passed on through the answer.
-                    Poll::Ready(_) => closed = true,
-                    Poll::Pending => {}
-                }
-            }
-            answer.as_mut().poll(cx)
-        })
-        .await
-    }
-}
-
-/// The body of an answer, and the connection it comes over.
+/// The body of an answer.
 pub(super) struct AnswerBody {
-    incoming: Incoming,
     link: Option<Link>,
+    framing: Framing,
+    rest: Option<Box<Sending>>,
+    keep: bool,
     place: Arc<str>,
     pool: Arc<Pool>,
 }
 
 impl AnswerBody {
-    pub(super) fn new(incoming: Incoming, link: Link, place: Arc<str>, pool: Arc<Pool>) -> Self {
-        Self { incoming, link: Some(link), place, pool }
+    /// Of what was answered over this link; also gives the head.
+    pub(super) fn new(
+        answered: Answered,
+        link: Link,
+        place: Arc<str>,
+        pool: Arc<Pool>,
+    ) -> (http::response::Parts, Self) {
+        let Answered { head, framing, keep, rest } = answered;
+        let mut body = Self { link: Some(link), framing, rest, keep, place, pool };
+        if body.framing.is_over() {
+            body.finish();
+        }
+        (head, body)
     }
 
-    /// After the last byte: the connection can serve again, if both sides kept it open.
-    fn finish(&mut self, cx: &mut Context<'_>) {
+    /// After the last byte: the connection can serve again, if both sides keep it open and the provider has taken the
+    /// whole request.
+    fn finish(&mut self) {
         let Some(mut link) = self.link.take() else { return };
-        if link.advance(cx) {
-            link.used = true;
+        if self.keep && self.rest.is_none() {
+            link.rest();
             self.pool.keep(&self.place, link);
         }
     }
@@ -101,39 +61,41 @@ impl HttpBody for AnswerBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(link) = &mut this.link
-        {
-            if !link.advance(cx) {
-                this.link = None;
-            }
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        }
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if this.incoming.is_end_stream() {
-                    this.finish(cx);
+        let Some(link) = &mut this.link else { return Poll::Ready(None) };
+        if let Some(rest) = &mut this.rest {
+            match link.send_on(cx, rest) {
+                Poll::Ready(Ok(())) => this.rest = None,
+                // It answers without reading on: what it says still counts, its connection does not.
+                Poll::Ready(Err(_)) => {
+                    this.rest = None;
+                    this.keep = false;
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Pending => {}
             }
-            Poll::Ready(Some(Err(error))) => {
+        }
+        match ready!(link.piece(cx, &mut this.framing)) {
+            Err(error) => {
                 this.link = None;
                 Poll::Ready(Some(Err(BodyError::Cut(error.into()))))
             }
-            Poll::Ready(None) => {
-                this.finish(cx);
-                Poll::Ready(None)
+            Ok(piece) => {
+                if this.framing.is_over() {
+                    this.finish();
+                }
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
-            Poll::Pending => Poll::Pending,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.link.is_none() && self.framing.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.framing {
+            Framing::Over => SizeHint::with_exact(0),
+            Framing::Length(left) => SizeHint::with_exact(left),
+            Framing::Chunked(_) | Framing::UntilClose => SizeHint::default(),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod connect;
 mod exchange;
 mod leftovers;
+mod link;
 mod pool;
 mod stream;
 
@@ -17,13 +18,12 @@ use llm_router_endpoints::{Body, BoxFuture, Connected, Target, Upstream, Upstrea
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-pub(crate) use self::connect::connect;
 pub use self::connect::{TrustError, trust};
-use self::{
-    exchange::{AnswerBody, Link},
-    leftovers::Leftovers,
-    pool::Pool,
+pub(crate) use self::{
+    connect::connect,
+    link::{Answered, Link},
 };
+use self::{exchange::AnswerBody, leftovers::Leftovers, link::ExchangeError, pool::Pool};
 
 /// One worker's connections to all providers.
 pub struct Connections {
@@ -49,13 +49,13 @@ impl Connections {
     async fn link(&self, target: &Target, within: Duration) -> Result<Link, UpstreamError> {
         let base = &target.provider().base;
         while let Some(mut link) = self.pool.take(target.place()) {
-            if link.alive().await {
+            if link.is_quiet().await {
                 return Ok(link);
             }
         }
         let connecting = async {
             let stream = connect(base, &self.trust).await.map_err(|e| UpstreamError::Connect(e.into()))?;
-            Link::open(stream).await.map_err(|e| UpstreamError::Connect(e.into()))
+            Ok(Link::new(stream))
         };
         timeout(within, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout(within)))
     }
@@ -68,22 +68,36 @@ impl Connections {
         let place = target.place();
         let used = link.used();
         let within = timeouts.response_header;
-        let answer = match timeout(within, link.send(request)).await {
+        let answered = match timeout(within, link.exchange(request)).await {
             Err(_) => return Err(UpstreamError::HeadTimeout(within)),
-            Ok(Err(error)) if used && !error.is_parse() => {
-                self.pool.forget(place);
-                return Err(UpstreamError::Stale(error.into()));
+            Ok(Err(error)) => {
+                let error = failed(error, used);
+                if matches!(error, UpstreamError::Stale(_)) {
+                    self.pool.forget(place);
+                }
+                return Err(error);
             }
-            Ok(Err(error)) if error.is_parse() => return Err(UpstreamError::Garbled(error.into())),
-            Ok(Err(error)) => return Err(UpstreamError::Broken(error.into())),
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(answered)) => answered,
         };
-        let (mut head, incoming) = answer.into_parts();
+        let (mut head, body) = AnswerBody::new(answered, link, Arc::clone(place), Arc::clone(&self.pool));
         if let Some(connected) = connected {
             head.extensions.insert(connected);
         }
-        let body = AnswerBody::new(incoming, link, Arc::clone(place), Arc::clone(&self.pool));
         Ok(Response::from_parts(head, Body::stream(body)))
+    }
+}
+
+/// What a failed exchange means. On a connection that was kept, one without a byte of an answer says nothing about the
+/// provider: it may have closed the connection before the request came.
+fn failed(error: ExchangeError, kept: bool) -> UpstreamError {
+    match error {
+        ExchangeError::Io(_) | ExchangeError::Closed if kept => UpstreamError::Stale(error.into()),
+        ExchangeError::Io(_) | ExchangeError::Closed | ExchangeError::Cut | ExchangeError::Request(_) => {
+            UpstreamError::Broken(error.into())
+        }
+        ExchangeError::Head(_) | ExchangeError::Framing(_) | ExchangeError::Upgrade => {
+            UpstreamError::Garbled(error.into())
+        }
     }
 }
 

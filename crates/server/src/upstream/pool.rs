@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::exchange::Link;
+use super::link::Link;
 
 /// Connections to one destination, the one used last at the end, each with when it was put here.
 type Links = Vec<(Instant, Link)>;
