@@ -25,6 +25,17 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// The head of the request is not what HTTP allows.
+    #[error("not a valid HTTP request: {0}")]
+    Head(String),
+    /// The head is over the configured limit, in bytes, or has more than 100 lines.
+    #[error(
+        "the request line and headers are larger than {0} bytes (LLM_ROUTER_MAX_HEADER_SIZE), or more than 100 lines"
+    )]
+    HeadTooLarge(usize),
+    /// The path and query are longer than can be read.
+    #[error("the path is too long")]
+    TargetTooLong,
     /// The client's body broke off or is framed wrongly.
     #[error("the request body could not be read to its end")]
     BodyCut,
@@ -112,9 +123,13 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Request(_) | Self::Field { .. } | Self::BodyCut | Self::Untranslatable(_) => {
-                ErrorKind::InvalidRequest
-            }
+            Self::Request(_)
+            | Self::Field { .. }
+            | Self::Head(_)
+            | Self::HeadTooLarge(_)
+            | Self::TargetTooLong
+            | Self::BodyCut
+            | Self::Untranslatable(_) => ErrorKind::InvalidRequest,
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
             Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
             Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
@@ -136,6 +151,8 @@ impl Error {
         match self {
             Self::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             other => StatusCode::from_u16(other.kind().status()).expect("error kinds have valid statuses"),
         }
     }
@@ -146,6 +163,9 @@ impl Error {
         match self {
             Self::Request(PeekError::Syntax(_)) => Some("invalid_json"),
             Self::Request(_) | Self::Field { .. } | Self::BodyCut => None,
+            Self::Head(_) => Some("bad_request"),
+            Self::HeadTooLarge(_) => Some("headers_too_large"),
+            Self::TargetTooLong => Some("url_too_long"),
             Self::BodyTooLarge(_) => Some("request_too_large"),
             Self::BodyTimeout(_) => Some("request_timeout"),
             Self::NoRoute(_) => Some("unknown_url"),

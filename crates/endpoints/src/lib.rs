@@ -48,7 +48,7 @@ pub use endpoint::{Endpoint, Registration, all};
 pub use error::Error;
 pub use forward::forward;
 pub use headers::REQUEST_ID;
-pub use life::{Life, Phase};
+pub use life::{Life, Phase, Until};
 pub use memory::{Held, Memory};
 pub use passthrough::Passthrough;
 pub use phases::{Hedge, Phases, Trouble, Try};

@@ -75,19 +75,21 @@ impl Life {
 }
 
 /// Wakes one task when a phase is reached. To poll it again from the same task costs one atomic load.
-pub(crate) struct Until {
+pub struct Until {
     life: Life,
     wanted: Phase,
     waiting: Option<(BoxFuture<'static, ()>, Waker)>,
 }
 
 impl Until {
-    pub(crate) fn new(life: Life, wanted: Phase) -> Self {
+    /// Waits for `wanted`.
+    #[must_use]
+    pub fn new(life: Life, wanted: Phase) -> Self {
         Self { life, wanted, waiting: None }
     }
 
     /// Ready from that phase on.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.life.has_reached(self.wanted) {
             return Poll::Ready(());
         }

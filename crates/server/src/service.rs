@@ -1,7 +1,6 @@
 //! From a request's head to its answer: id, route, call, and errors in the dialect of the route.
 
 use std::{
-    convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
@@ -10,7 +9,6 @@ use std::{
 
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
     Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
@@ -27,11 +25,7 @@ use crate::{
 };
 
 /// Answers one request of a connection.
-pub(crate) async fn answer(
-    worker: Arc<Worker>,
-    clock: Arc<Clock>,
-    request: Request<Incoming>,
-) -> Result<Response<Tracked>, Infallible> {
+pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Request<Body>) -> Response<Tracked> {
     let in_flight = clock.begin();
     let (one, under_way) = OneMore::begin(&worker.shared.requests);
     let http1 = request.version() < Version::HTTP_2;
@@ -52,10 +46,10 @@ pub(crate) async fn answer(
     if let Some(origin) = allowed {
         cors::permit(response.headers_mut(), origin);
     }
-    Ok(response.map(|body| Tracked::new(body, in_flight, one)))
+    response.map(|body| Tracked::new(body, in_flight, one))
 }
 
-async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Request<Incoming>) -> Response<Body> {
+async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Request<Body>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     let state = worker.shared.state().clone();
     let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
@@ -99,7 +93,6 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     }
     let record = begin(Arc::clone(&placed.pattern));
     let endpoint = state.endpoint(placed);
-    let body = if body.is_end_stream() { Body::Empty } else { Body::frames(body) };
     let mut call = Call {
         rest: percent_encoding::percent_decode_str(rest).decode_utf8_lossy().into_owned(),
         surface: placed.route.surface,

@@ -26,8 +26,9 @@ enum At {
     DataEndLf,
     /// At the start of a line of the trailer section.
     Trailer,
-    TrailerField,
-    TrailerFieldEnd,
+    TrailerName,
+    TrailerValue,
+    TrailerEnd,
     End,
     Over,
 }
@@ -102,16 +103,20 @@ impl Chunked {
             (At::DataEnd, b'\r') => At::DataEndLf,
             (At::DataEndLf, b'\n') => At::Size(0),
             (At::Trailer, b'\r') => At::End,
-            (At::TrailerField, b'\r') => At::TrailerFieldEnd,
-            (At::Trailer | At::TrailerField, _) if byte != b'\n' => {
-                count(&mut self.trailers, MOST_TRAILERS, "trailers")?;
-                At::TrailerField
-            }
-            (At::TrailerFieldEnd, b'\n') => At::Trailer,
+            (At::TrailerValue, b'\r') => At::TrailerEnd,
+            (At::TrailerName, b':') => At::TrailerValue,
+            (At::Trailer | At::TrailerName, _) if is_token(byte) => self.trailer(At::TrailerName)?,
+            (At::TrailerValue, _) if byte != b'\n' => self.trailer(At::TrailerValue)?,
+            (At::TrailerEnd, b'\n') => At::Trailer,
             (At::End, b'\n') => At::Over,
             _ => return Err(FramingError::Chunk),
         };
         Ok(())
+    }
+
+    fn trailer(&mut self, at: At) -> Result<At, FramingError> {
+        count(&mut self.trailers, MOST_TRAILERS, "trailers")?;
+        Ok(at)
     }
 
     fn digit(&mut self, digits: u8, byte: u8) -> Result<(), FramingError> {
@@ -127,6 +132,11 @@ impl Chunked {
         self.at = At::Size(digits + 1);
         Ok(())
     }
+}
+
+/// What names of fields are made of (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn count(so_far: &mut usize, most: usize, what: &'static str) -> Result<(), FramingError> {
@@ -188,6 +198,8 @@ mod tests {
             b"11111111111111111\r\n",
             b"5 5\r\n",
             b"0\r\nA: b\n\r\n",
+            b"0\r\nA\r\n\r\n",
+            b"0\r\n: b\r\n\r\n",
             b"g\r\n",
         ] {
             assert!(read(&[bad]).is_err(), "{:?}", String::from_utf8_lossy(bad));

@@ -58,6 +58,16 @@ impl Framing {
         Ok(length(headers)?.map_or(Self::UntilClose, Self::sized))
     }
 
+    /// Of a request. What two readers could take differently is refused (RFC 9112, 6.3).
+    pub(crate) fn of_request(version: Version, headers: &HeaderMap) -> Result<Self, FramingError> {
+        let length = length(headers)?;
+        match (is_chunked(version, headers)?, length) {
+            (true, Some(_)) => Err(FramingError::Both),
+            (true, None) => Ok(Self::Chunked(Chunked::default())),
+            (false, length) => Ok(length.map_or(Self::Over, Self::sized)),
+        }
+    }
+
     fn sized(length: u64) -> Self {
         if length == 0 { Self::Over } else { Self::Length(length) }
     }
@@ -193,6 +203,18 @@ mod tests {
         ] {
             assert!(answer(&Method::GET, 200, &[(name, value)]).is_err(), "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn a_request_without_a_length_has_no_body_and_one_with_two_is_refused() {
+        let request = |lines| Framing::of_request(Version::HTTP_11, &headers(lines));
+        assert!(matches!(request(&[]), Ok(Framing::Over)));
+        assert!(matches!(request(&[("content-length", "3")]), Ok(Framing::Length(3))));
+        assert!(matches!(request(&[("transfer-encoding", "chunked")]), Ok(Framing::Chunked(_))));
+        let both = request(&[("transfer-encoding", "chunked"), ("content-length", "3")]);
+        assert_eq!(both.unwrap_err(), FramingError::Both);
+        let old = Framing::of_request(Version::HTTP_10, &headers(&[("transfer-encoding", "chunked")]));
+        assert_eq!(old.unwrap_err(), FramingError::Coding);
     }
 
     #[test]

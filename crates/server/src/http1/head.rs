@@ -3,11 +3,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, request, response};
 use httparse::{Header, ParserConfig, Status};
 
 /// The most header lines of a message.
 const MOST_LINES: usize = 100;
+/// The longest request target, in bytes.
+const MOST_TARGET: usize = 60_000;
 
 /// Why a head cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +23,12 @@ pub(crate) enum HeadError {
     /// A field that has no place in a message.
     #[error("a header has an impossible name or value")]
     Field,
+    /// Not a path, nor a URL.
+    #[error("the request target is no path")]
+    Target,
+    /// A path beyond what can be held.
+    #[error("the request target is longer than {MOST_TARGET} bytes")]
+    TargetTooLong,
 }
 
 /// Bytes of a head that came in pieces. The common case, all in one, never gets here.
@@ -71,6 +79,25 @@ pub(crate) fn response(input: &mut Bytes, most: usize) -> Result<Option<response
     Ok(Some(parts))
 }
 
+/// Takes the head of a request off the front of `input`; nothing when there is more to come. At most `most` bytes.
+pub(crate) fn request(input: &mut Bytes, most: usize) -> Result<Option<request::Parts>, HeadError> {
+    let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_LINES];
+    let mut head = httparse::Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut head, input, &mut lines);
+    let Some(size) = complete(parsed, input.len(), most)? else { return Ok(None) };
+    let method = Method::from_bytes(head.method.unwrap_or_default().as_bytes()).map_err(|_| HeadError::Field)?;
+    let target = head.path.unwrap_or_default().as_bytes();
+    if target.len() > MOST_TARGET {
+        return Err(HeadError::TargetTooLong);
+    }
+    let uri = Uri::from_maybe_shared(input.slice_ref(target)).map_err(|_| HeadError::Target)?;
+    let (version, headers) = (version(head.version), headers(input, head.headers)?);
+    let _ = input.split_to(size);
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
+    Ok(Some(parts))
+}
+
 fn complete(parsed: httparse::Result<usize>, came: usize, most: usize) -> Result<Option<usize>, HeadError> {
     match parsed {
         Ok(Status::Complete(size)) if size > most => Err(HeadError::TooLarge),
@@ -110,6 +137,23 @@ mod tests {
         assert_eq!((head.status, head.version, &input[..]), (StatusCode::OK, Version::HTTP_11, &b"body"[..]));
         assert_eq!(head.headers["server"], "x");
         assert_eq!(head.headers.get_all("set-cookie").iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_request_is_read_in_all_its_forms() {
+        for (target, path) in [("/a?b=c", "/a"), ("http://r/a", "/a"), ("*", "*")] {
+            let mut input = Bytes::from(format!("OPTIONS {target} HTTP/1.0\r\nHost:\tr \r\n\r\nrest"));
+            let head = request(&mut input, 1_000).unwrap().unwrap();
+            assert_eq!((head.method, head.uri.path(), head.version), (Method::OPTIONS, path, Version::HTTP_10));
+            assert_eq!((head.headers["host"].as_bytes(), &input[..]), (&b"r"[..], &b"rest"[..]));
+        }
+        for bad in
+            ["GET  / HTTP/1.1", "GET / HTTP/1.1 ", "GET / http/1.1", "G@T / HTTP/1.1", "GET a b HTTP/1.1", "GET /"]
+        {
+            assert!(request(&mut Bytes::from(format!("{bad}\r\n\r\n")), 1_000).is_err(), "{bad}");
+        }
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(MOST_TARGET));
+        assert_eq!(request(&mut long.into(), 1 << 20).unwrap_err(), HeadError::TargetTooLong);
     }
 
     #[test]

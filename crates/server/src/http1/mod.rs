@@ -8,7 +8,7 @@ mod outgoing;
 
 pub(crate) use self::{
     framing::{Framing, FramingError, persistent},
-    head::{Collected, HeadError, response},
+    head::{Collected, HeadError, request, response},
     memory::{Reading, read},
     outgoing::Outgoing,
 };

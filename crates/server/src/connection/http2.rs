@@ -1,0 +1,115 @@
+//! A client's connection over HTTP/2, by hyper.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf as _, Bytes};
+use http::{Request, Response};
+use http_body::Body as _;
+use hyper::{body::Incoming, server::conn::http2, service::HttpService};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use llm_router_core::settings::Server;
+use llm_router_endpoints::Body;
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Drive;
+use crate::{
+    conduit::{Clock, Tracked},
+    service,
+    worker::Worker,
+};
+
+/// How many requests a client may have under way over one connection.
+const MOST_STREAMS: u32 = 256;
+
+/// Serves a connection that has begun with these bytes.
+pub(super) fn serve<S>(
+    io: S,
+    first: Bytes,
+    worker: Arc<Worker>,
+    clock: Arc<Clock>,
+    server: &Server,
+) -> impl Drive + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let request = request.map(|body| if body.is_end_stream() { Body::Empty } else { Body::frames(body) });
+        let answer = service::answer(Arc::clone(&worker), Arc::clone(&clock), request);
+        async move { Ok::<Response<Tracked>, Infallible>(answer.await) }
+    });
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(server.max_header.get()).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MOST_STREAMS)
+        .serve_connection(TokioIo::new(Begun { first, io }), service)
+}
+
+impl<S, V> Drive for http2::Connection<TokioIo<Begun<S>>, V, TokioExecutor>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: HttpService<Incoming, ResBody = Tracked, Error = Infallible> + Unpin,
+    V::Future: Send + 'static,
+    Self: Future<Output = hyper::Result<()>> + Unpin,
+{
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(self).poll(cx).map(|ended| {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "client connection ended");
+            }
+        })
+    }
+
+    fn end(&mut self) {
+        Pin::new(self).graceful_shutdown();
+    }
+}
+
+/// A connection of which the first bytes have been read.
+pub(super) struct Begun<S> {
+    first: Bytes,
+    io: S,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let size = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first[..size]);
+        self.first.advance(size);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
