@@ -114,11 +114,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// Takes no more requests; the present one is answered.
     pub(super) fn end(&mut self) {
         self.ending = true;
-        if let At::Request(exchange) = &mut self.at {
-            if let Stage::Asking(_) = exchange.stage {
-                exchange.keep = false;
-            }
-        }
     }
 
     /// Ready when the connection is over.
