@@ -8,7 +8,6 @@ use std::{
 };
 
 use http::{HeaderValue, Method, Request, Response, Version, header};
-use http_body::Body as _;
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
     Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
