@@ -20,6 +20,7 @@ mod on_disconnect;
 mod prometheus;
 mod reload;
 mod scene;
+mod status_page;
 mod text;
 mod tls;
 mod traces;

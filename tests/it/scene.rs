@@ -34,6 +34,7 @@ impl Scene {
             ("m", both),
             ("down", vec![Provider::new("gone", "openai", "http://127.0.0.1:1")]),
             ("short", vec![Provider::new("breaks", "openai", &mock("cut=event:2").await)]),
+            ("other", vec![Provider::new("foreign", "anthropic", &mock("").await)]),
             ("long", vec![Provider::new("slow", "openai", &mock("token-delay=20ms endless").await)]),
         ]);
         Self { router: Router::start(&all, &[("use_prometheus", "true"), ("admin_port", "0")]), _mocks: mocks }
@@ -42,7 +43,7 @@ impl Scene {
     /// Has everything happen once.
     pub(crate) async fn play(&self) {
         let client = self.router.client();
-        for (model, stream) in [("m", true), ("m", false)] {
+        for (model, stream) in [("m", true), ("m", false), ("other", false)] {
             assert_eq!(client.send(ask(model, stream)).await.status, 200);
         }
         // What these get depends on what the router has learned of their providers.

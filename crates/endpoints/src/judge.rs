@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     pub rest: Body,
     /// Translates the rest.
     pub translator: Option<Box<ReplyTranslator>>,
+    /// Whether the provider speaks another dialect than the client.
+    pub translated: bool,
     pub lease: Option<Lease>,
     /// What the provider's dialect could not carry.
     pub losses: Losses,
@@ -137,7 +139,9 @@ async fn read(
     let (idle, provider) = (limits.idle, Arc::clone(target.provider()));
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     let (first, held) = (Bytes::new(), memory.hold());
-    let mut answer = Answer { head, first, rest: body, translator, lease: None, losses, framed, idle, held, provider };
+    let translated = translator.is_some();
+    let (rest, lease) = (body, None);
+    let mut answer = Answer { head, first, rest, translator, translated, lease, losses, framed, idle, held, provider };
     let most = memory.largest_answer();
     match timeout(limits.first_token, begin(&mut answer, most, stream, started)).await {
         Ok(begun) => begun?,

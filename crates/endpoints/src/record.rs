@@ -116,6 +116,8 @@ pub struct Facts {
     pub took: Duration,
     /// Fields of the request that the provider could not carry.
     pub dropped: Vec<String>,
+    /// The client's dialect and the provider's type, where the answer was translated.
+    pub converted: Option<[&'static str; 2]>,
     /// What the answer cost, where the provider said.
     pub usage: Option<Usage>,
     /// What went wrong, for the log: it may name internal hosts.
@@ -195,6 +197,7 @@ impl Record {
             first_byte: None,
             took: Duration::ZERO,
             dropped: Vec::new(),
+            converted: None,
             usage: None,
             error: None,
             captured: None,

@@ -16,10 +16,8 @@ use crate::{args, operator::Operator};
 
 /// Between two looks.
 const BEAT: Duration = Duration::from_secs(1);
-/// How many values a curve has at most.
-const KEPT: usize = 240;
-/// Tokens are counted when a request ends, so their rate is taken over so many looks.
-const SMOOTH: usize = 10;
+/// The most lines of what to look at.
+const MOST_NOTICES: usize = 6;
 
 pub(crate) fn run(args: &args::Admin) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -70,32 +68,12 @@ fn left(within: Duration) -> std::io::Result<bool> {
 struct View {
     now: Value,
     trouble: Option<String>,
-    /// When, tokens written so far, requests so far.
-    counts: Vec<(Instant, u64, u64)>,
-    tokens: Vec<u64>,
-    flying: Vec<u64>,
-    calls: f64,
 }
 
 impl View {
     fn take(&mut self, now: Value) {
         self.now = now;
         self.trouble = None;
-        let at = Instant::now();
-        self.counts.push((at, self.sum("tokens_out"), self.sum("calls")));
-        let old = self.counts[self.counts.len().saturating_sub(SMOOTH + 1)];
-        let seconds = at.duration_since(old.0).as_secs_f64().max(0.001);
-        let new = self.counts[self.counts.len() - 1];
-        let rate = |new: u64, old: u64| if seconds < 0.5 { 0.0 } else { new.saturating_sub(old) as f64 / seconds };
-        self.calls = rate(new.2, old.2);
-        self.tokens.push(rate(new.1, old.1) as u64);
-        self.flying.push(self.sum("in_flight"));
-        for list in [&mut self.tokens, &mut self.flying] {
-            let extra = list.len().saturating_sub(KEPT);
-            list.drain(..extra);
-        }
-        let extra = self.counts.len().saturating_sub(KEPT);
-        self.counts.drain(..extra);
     }
 
     fn providers(&self) -> impl Iterator<Item = (&Value, &Value)> {
@@ -105,28 +83,48 @@ impl View {
         })
     }
 
-    fn sum(&self, field: &str) -> u64 {
-        self.providers().filter_map(|(_, provider)| provider[field].as_u64()).sum()
-    }
-
     fn draw(&self, frame: &mut Frame<'_>) {
         let rows = u16::try_from(self.providers().count()).unwrap_or(u16::MAX).saturating_add(3);
+        let notices = self.notices();
         let areas = Layout::vertical([
             Constraint::Length(1),
+            Constraint::Length(u16::try_from(notices.len()).unwrap_or(u16::MAX)),
             Constraint::Length(5),
             Constraint::Max(rows),
             Constraint::Min(3),
             Constraint::Length(1),
         ]);
-        let [head, curves, providers, requests, foot] = areas.areas(frame.area());
+        let [head, attention, curves, providers, requests, foot] = areas.areas(frame.area());
         frame.render_widget(Paragraph::new(self.head()), head);
+        frame.render_widget(Paragraph::new(notices), attention);
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(curves);
-        curve(frame, left, "tokens a second", &self.tokens, Color::Cyan);
-        curve(frame, right, "in flight", &self.flying, Color::Green);
+        curve(frame, left, "tokens a second", &self.curve("tokens_per_s"), Color::Cyan);
+        curve(frame, right, "in flight", &self.curve("in_flight"), Color::Green);
         frame.render_widget(self.provider_table(), providers);
         frame.render_widget(self.request_table(), requests);
         let soft = Style::new().add_modifier(Modifier::DIM);
         frame.render_widget(Paragraph::new("q leaves; llm-router why ID tells more of a request").style(soft), foot);
+    }
+
+    fn curve(&self, name: &str) -> Vec<u64> {
+        let values = self.now["history"][name].as_array().into_iter().flatten();
+        values.filter_map(Value::as_f64).map(|value| value.round() as u64).collect()
+    }
+
+    /// What to look at, one a line; the first of it where it is much.
+    fn notices(&self) -> Vec<Line<'_>> {
+        let all = self.now["attention"].as_array().map_or(&[][..], Vec::as_slice);
+        let line = |notice: &Value| {
+            let color = if notice["grade"] == "bad" { Color::Red } else { Color::Yellow };
+            Line::styled(format!("! {}", notice["text"].as_str().unwrap_or_default()), Style::new().fg(color))
+        };
+        let mut lines: Vec<Line<'_>> = all.iter().take(MOST_NOTICES).map(line).collect();
+        match all.len() {
+            0 => lines.push(Line::styled("all is well: every provider serves", Style::new().fg(Color::Green))),
+            many if many > MOST_NOTICES => lines.push(Line::from(format!("! and {} more", many - MOST_NOTICES))),
+            _ => {}
+        }
+        lines
     }
 
     fn head(&self) -> Line<'_> {
@@ -141,7 +139,7 @@ impl View {
                 self.now["version"].as_str().unwrap_or_default(),
                 self.now["phase"].as_str().unwrap_or_default(),
                 self.now["up_seconds"],
-                self.calls,
+                self.now["requests_per_s"].as_f64().unwrap_or_default(),
                 self.now["refused"],
                 self.now["connections"],
             ),

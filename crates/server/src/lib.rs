@@ -9,6 +9,7 @@ mod cors;
 pub mod doctor;
 pub mod fetch;
 mod handover;
+mod history;
 mod http1;
 mod listener;
 pub mod load;

@@ -7,6 +7,7 @@ use llm_router_endpoints::{Body, Facts, Observer, State};
 
 use crate::{
     bodies::Bodies,
+    history::History,
     metrics::{self, METRICS, Metrics},
     otlp::Spans,
     ring::{Finished, Ring},
@@ -17,6 +18,8 @@ pub struct Witness {
     pub(crate) metrics: Metrics,
     /// The last finished requests.
     pub ring: Ring,
+    /// The last two minutes.
+    pub(crate) history: History,
     /// When it began.
     pub(crate) began: Instant,
     /// Finished requests on their way to a collector of traces.
@@ -33,7 +36,16 @@ impl Witness {
         let ring = Ring::new(state.settings.metrics.requests_kept);
         let exports = state.settings.metrics.traces.is_some();
         let (metrics, spans) = (Metrics::default(), Spans::default());
-        let witness = Self { metrics, ring, began: Instant::now(), spans, bodies: Bodies::default(), exports, next };
+        let witness = Self {
+            metrics,
+            ring,
+            history: History::default(),
+            began: Instant::now(),
+            spans,
+            bodies: Bodies::default(),
+            exports,
+            next,
+        };
         witness.follow(state);
         Arc::new(witness)
     }

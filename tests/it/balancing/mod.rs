@@ -3,7 +3,6 @@
 mod fair;
 mod hedge;
 mod retry;
-mod shared;
 mod sticky;
 mod tags;
 

@@ -3,7 +3,6 @@
 
 mod disconnects;
 mod doctor;
-mod exclusive;
 mod operators;
 mod process;
 mod upgrade;

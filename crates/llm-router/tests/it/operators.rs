@@ -70,7 +70,8 @@ async fn top_shows_models_providers_and_requests_in_a_terminal() {
     ask(&router, "shown-1", "the-model").await;
     let url = format!("http://{}", router.operators);
     let terminal = Terminal::open(&router, &[env!("CARGO_BIN_EXE_llm-router"), "top", "--admin", &url]);
-    for expected in ["the-model", "busy-one", "well-one", "vllm", "shown-1", "tokens a second"] {
+    for expected in ["the-model", "busy-one", "well-one", "vllm", "shown-1", "tokens a second", "! the-model: busy-one"]
+    {
         until(expected, async || terminal.screen().contains(expected)).await;
     }
     // It is live: what happens later comes by itself.

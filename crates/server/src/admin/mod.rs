@@ -2,6 +2,7 @@
 //!
 //! A page is one file here: it submits a [`Page`], and has its `mod` line below. Nothing else names it.
 
+mod attention;
 mod livez;
 mod metrics;
 mod overview;

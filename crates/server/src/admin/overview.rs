@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
+use llm_router_balancer::EndpointStatus;
 use llm_router_endpoints::{Body, BodyError, BoxFuture, Phase, Pool};
 use serde_json::{Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{Page, Visit, json as answer_json, requests::brief};
+use super::{Page, Visit, attention::notices, json as answer_json, requests::brief};
 use crate::{
     metrics::{ModelView, serves},
     ring::{Filter, Finished},
@@ -72,17 +73,21 @@ pub(super) fn overview(shared: &Shared) -> Value {
     let state = shared.state();
     let witness = &shared.witness;
     let recent = recent(shared);
-    let models: Vec<Value> =
-        state.pools().map(|pool| model(pool, &witness.metrics.model(&pool.model.name), &recent)).collect();
+    let models: Vec<Value> = state.pools().map(|pool| model(pool, shared, &recent)).collect();
     let shown: Vec<Value> =
         witness.ring.find(&Filter::default(), SHOWN).iter().map(|finished| brief(finished)).collect();
+    let [tokens, requests] = witness.history.rates();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "up_seconds": witness.began.elapsed().as_secs(),
         "phase": format!("{:?}", shared.life.phase()).to_lowercase(),
+        "attention": notices(shared, &recent),
         "connections": shared.connections(),
         "in_progress": witness.metrics.in_progress(),
         "refused": witness.metrics.refusals(),
+        "tokens_per_s": tokens,
+        "requests_per_s": requests,
+        "history": witness.history.curves(),
         "models": models,
         "requests": shown,
     })
@@ -95,52 +100,57 @@ fn recent(shared: &Shared) -> Vec<Arc<Finished>> {
     all
 }
 
-fn model(pool: &Pool, view: &ModelView, recent: &[Arc<Finished>]) -> Value {
+fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Finished>]) -> Value {
     let name = &pool.model.name;
-    let providers: Vec<Value> = pool
-        .balancer
-        .status()
+    let view = shared.witness.metrics.model(name);
+    let of_model: Vec<&Finished> = recent
         .iter()
-        .map(|status| {
-            let counted = view.provider(&status.id);
-            let firsts: Vec<Duration> = recent
-                .iter()
-                .filter(|finished| {
-                    finished.facts.model.as_ref() == Some(name) && finished.facts.provider.as_ref() == Some(&status.id)
-                })
-                .filter_map(|finished| finished.facts.first_byte)
-                .collect();
-            json!({
-                "id": status.id,
-                "type": counted.kind,
-                "state": status.standing.name(),
-                "serves": serves(status),
-                "in_flight": status.in_flight,
-                "limit": status.limit,
-                "expected_ms": status.latency.as_secs_f64() * 1e3,
-                "calls": counted.calls,
-                "errors": counted.errors,
-                "fallbacks": counted.fallbacks,
-                "cancelled": counted.cancelled,
-                "tokens_in": counted.tokens[0],
-                "tokens_out": counted.tokens[1],
-                "tokens_cached": counted.tokens[2],
-                "first_token_ms": median(firsts),
-            })
-        })
+        .filter(|finished| finished.facts.model.as_ref() == Some(name))
+        .map(|finished| &**finished)
         .collect();
+    let providers: Vec<Value> =
+        pool.balancer.status().iter().map(|status| provider(status, &view, pool, shared, &of_model)).collect();
+    let firsts = || of_model.iter().filter_map(|finished| finished.facts.first_byte).collect();
     json!({
         "name": name,
         "strategy": view.strategy,
         "queued": pool.queued(),
         "outcomes": view.outcomes.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
-        "first_token_p50_ms": view.first_token[0].map(|seconds| seconds * 1e3),
-        "first_token_p95_ms": view.first_token[1].map(|seconds| seconds * 1e3),
+        "first_token_p50_ms": quantile(firsts(), 0.5),
+        "first_token_p95_ms": quantile(firsts(), 0.95),
         "providers": providers,
     })
 }
 
-fn median(mut times: Vec<Duration>) -> Option<f64> {
+fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Shared, recent: &[&Finished]) -> Value {
+    let counted = view.provider(&status.id);
+    let (in_flight, tokens) = shared.witness.history.provider(&pool.model.name, &status.id);
+    let firsts = recent.iter().filter(|finished| finished.facts.provider.as_ref() == Some(&status.id));
+    json!({
+        "id": status.id,
+        "type": counted.kind,
+        "state": status.standing.name(),
+        "serves": serves(status),
+        "in_flight": status.in_flight,
+        "in_flight_history": in_flight,
+        "limit": status.limit,
+        "expected_ms": status.latency.as_secs_f64() * 1e3,
+        "calls": counted.calls,
+        "errors": counted.errors,
+        "fallbacks": counted.fallbacks,
+        "cancelled": counted.cancelled,
+        "tokens_per_s": tokens,
+        "tokens_in": counted.tokens[0],
+        "tokens_out": counted.tokens[1],
+        "tokens_cached": counted.tokens[2],
+        "uncounted_pieces": counted.pieces,
+        "first_token_ms": quantile(firsts.filter_map(|finished| finished.facts.first_byte).collect(), 0.5),
+    })
+}
+
+/// In milliseconds.
+fn quantile(mut times: Vec<Duration>, share: f64) -> Option<f64> {
     times.sort_unstable();
-    times.get(times.len() / 2).map(|time| (time.as_secs_f64() * 1e5).round() / 1e2)
+    let time = times.get((times.len() as f64 * share) as usize)?;
+    Some((time.as_secs_f64() * 1e5).round() / 1e2)
 }

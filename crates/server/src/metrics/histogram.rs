@@ -212,20 +212,6 @@ impl Reading {
         let bounds = self.scale.bounds.iter().map(|bound| (*bound as f64 * self.scale.unit * 1e9).round() / 1e9);
         bounds.zip(self.up_to.iter().copied())
     }
-
-    /// A quantile, straight within its bucket; `None` without values. Beyond the last bound it is the last bound.
-    pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
-        let wanted = share * self.count() as f64;
-        let (mut low, mut before) = (0.0, 0);
-        for (bound, up_to) in self.buckets() {
-            if up_to as f64 >= wanted && up_to > before {
-                let within = (wanted - before as f64) / (up_to - before) as f64;
-                return Some(low + (bound - low) * within.clamp(0.0, 1.0));
-            }
-            (low, before) = (bound, up_to);
-        }
-        (self.count() > 0).then_some(low)
-    }
 }
 
 #[cfg(test)]
@@ -249,16 +235,5 @@ mod tests {
         let shown: Vec<String> =
             Histogram::new(&OVERHEAD).read().buckets().map(|(bound, _)| bound.to_string()).collect();
         assert_eq!(shown[..4], ["0.00001", "0.000025", "0.00005", "0.0001"]);
-    }
-
-    #[test]
-    fn quantiles_lie_where_the_values_are() {
-        let times = Histogram::new(&FIRST_TOKEN);
-        assert_eq!(times.read().quantile(0.5), None);
-        for _ in 0..100 {
-            times.record(30 * MS);
-        }
-        let median = times.read().quantile(0.5).unwrap();
-        assert!((0.025..=0.05).contains(&median), "{median}");
     }
 }

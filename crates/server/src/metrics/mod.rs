@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     in_progress: AtomicI64,
     /// The router's own refusals by their words; the words stand in the code, so they are few.
     refused: Mutex<Vec<(&'static str, u64)>>,
+    /// Translated answers by the client's dialect and the provider's type; both stand in the code.
+    converted: Mutex<Vec<([&'static str; 2], u64)>>,
     /// The router's own time, from a request's arrival to its way to the provider.
     before: Histogram,
     /// The router's own time, from the first byte of an answer to its way to the client.
@@ -59,6 +61,7 @@ impl Default for Metrics {
             tables: ArcSwap::default(),
             in_progress: AtomicI64::new(0),
             refused: Mutex::default(),
+            converted: Mutex::default(),
             before: Histogram::new(&OVERHEAD),
             after: Histogram::new(&OVERHEAD),
             orphans: Counter::default(),
@@ -98,7 +101,10 @@ impl Metrics {
             }
         }
         if let Some(reason) = facts.reason {
-            self.refused(reason);
+            add(&self.refused, reason);
+        }
+        if let Some(pair) = facts.converted {
+            add(&self.converted, pair);
         }
         self.overhead(facts);
         let Some(model) = &facts.model else { return };
@@ -113,14 +119,6 @@ impl Metrics {
         self.lost_spans.add(requests as u64);
     }
 
-    fn refused(&self, reason: &'static str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        match refused.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => refused.push((reason, 1)),
-        }
-    }
-
     /// The router's own time: without the client's sending, the line, and attempts that failed.
     fn overhead(&self, facts: &Facts) {
         let phases = &facts.phases;
@@ -131,6 +129,15 @@ impl Metrics {
         if let (Some(came), Some(handed)) = (facts.first_byte, phases.handed) {
             self.after.time(handed.saturating_sub(came));
         }
+    }
+}
+
+/// One more of a kind; the kinds are few, so looking along a list is quick.
+fn add<K: PartialEq>(counts: &Mutex<Vec<(K, u64)>>, kind: K) {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    match counts.iter_mut().find(|(known, _)| *known == kind) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((kind, 1)),
     }
 }
 
@@ -196,9 +203,13 @@ fn provider_ended(provider: &ProviderSeries, facts: &Facts) {
         }
         return;
     };
-    if let Some(usage) = &facts.usage {
-        let amounts = [usage.input, usage.output, usage.cached.unwrap_or_default()];
-        provider.tokens.iter().zip(amounts).for_each(|(counter, amount)| counter.add(amount));
+    match &facts.usage {
+        Some(usage) => {
+            let amounts = [usage.input, usage.output, usage.cached.unwrap_or_default()];
+            provider.tokens.iter().zip(amounts).for_each(|(counter, amount)| counter.add(amount));
+        }
+        None if facts.stream => provider.pieces.add(facts.phases.pieces.into()),
+        None => {}
     }
     let kind = if facts.stream { &provider.streamed } else { &provider.whole };
     kind.up();
@@ -222,7 +233,7 @@ fn provider_ended(provider: &ProviderSeries, facts: &Facts) {
     }
 }
 
-/// The mean time between the pieces of a stream; by its tokens where the provider counted them.
+/// The mean time between the pieces of a stream.
 fn between(facts: &Facts, first: Duration) -> Option<Duration> {
     let span = facts.phases.last_byte?.saturating_sub(first);
     let steps = facts.phases.pieces.saturating_sub(1);

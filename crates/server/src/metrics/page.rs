@@ -248,6 +248,12 @@ impl<'a> Models<'a> {
                 page.sample(&[labels[0], labels[1], labels[2], ("direction", direction)], count.get());
             }
         }
+        self.counter(
+            page,
+            "llm_router_uncounted_pieces_total",
+            "Pieces of streams whose tokens the provider did not count, about one a token.",
+            |s| &s.pieces,
+        );
         page.family("llm_router_response_format_total", Kind::Counter, "Answers as a stream or in one piece.");
         for (labels, series) in self.each_provider() {
             for (format, count) in [("streamed", &series.streamed), ("non_streamed", &series.whole)] {
@@ -322,6 +328,16 @@ fn router(page: &mut Page, metrics: &Metrics, around: &Around) {
     let mut refused = metrics.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     refused.sort_unstable();
     refused.iter().for_each(|(reason, count)| page.sample(&[("reason", reason)], count));
+    page.family(
+        "llm_router_payload_conversion_total",
+        Kind::Counter,
+        "Answers translated from a provider's dialect to the client's.",
+    );
+    let mut converted = metrics.converted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    converted.sort_unstable();
+    for ([from, to], count) in converted {
+        page.sample(&[("from_type", from), ("to_type", to)], count);
+    }
     page.family("llm_router_overhead_seconds", Kind::Histogram, "The router's own time: request is from arrival to sending, without waiting for body or line; response from a first byte to its way to the client.");
     page.histogram(&[("stage", "request")], &metrics.before.read());
     page.histogram(&[("stage", "response")], &metrics.after.read());

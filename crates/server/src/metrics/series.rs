@@ -230,6 +230,8 @@ pub(crate) struct ProviderSeries {
     pub streamed: Counter,
     /// Answers in one piece.
     pub whole: Counter,
+    /// Pieces of streams whose tokens the provider did not count.
+    pub pieces: Counter,
     /// Tokens read, written, and of those read the ones the provider had cached.
     pub tokens: [Counter; 3],
 }
@@ -250,6 +252,7 @@ impl ProviderSeries {
             drained: Counter::default(),
             streamed: Counter::default(),
             whole: Counter::default(),
+            pieces: Counter::default(),
             tokens: Default::default(),
         }
     }

@@ -11,8 +11,6 @@ pub(crate) struct ModelView {
     pub strategy: Arc<str>,
     /// Requests by how they ended.
     pub outcomes: Vec<(&'static str, u64)>,
-    /// Seconds to the first token: of half of the streams, and of 19 in 20.
-    pub first_token: [Option<f64>; 2],
     providers: Vec<(Arc<str>, ProviderView)>,
 }
 
@@ -31,6 +29,15 @@ pub(crate) struct ProviderView {
     pub cancelled: u64,
     /// Tokens read, written, cached.
     pub tokens: [u64; 3],
+    /// Pieces of streams whose tokens nobody counted.
+    pub pieces: u64,
+}
+
+impl ProviderView {
+    /// Tokens written, where nobody counted them taken to be one a piece.
+    pub(crate) fn written(&self) -> u64 {
+        self.tokens[1] + self.pieces
+    }
 }
 
 impl ModelView {
@@ -45,14 +52,9 @@ impl Metrics {
     pub(crate) fn model(&self, name: &Arc<str>) -> ModelView {
         let tables = self.tables.load();
         let Some(series) = tables.models.get(name) else { return ModelView::default() };
-        // The provider with the most streams speaks for the model.
-        let busiest =
-            series.providers.iter().map(|p| p.first_token.read()).max_by_key(super::histogram::Reading::count);
-        let quantile = |share| busiest.as_ref().and_then(|reading| reading.quantile(share));
         ModelView {
             strategy: Arc::clone(&series.strategy),
             outcomes: outcome_words().zip(series.counts.outcomes.iter().map(super::Counter::get)).collect(),
-            first_token: [quantile(0.5), quantile(0.95)],
             providers: series.providers.iter().map(|p| (Arc::clone(&p.id), provider(p))).collect(),
         }
     }
@@ -76,5 +78,6 @@ fn provider(series: &ProviderSeries) -> ProviderView {
         fallbacks: series.fallbacks.get(),
         cancelled: series.cancelled.get(),
         tokens: [series.tokens[0].get(), series.tokens[1].get(), series.tokens[2].get()],
+        pieces: series.pieces.get(),
     }
 }
