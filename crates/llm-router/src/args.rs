@@ -30,6 +30,7 @@ pub(crate) enum Command {
     /// Have the running router start its program anew and hand its listening sockets over: nothing is refused or cut.
     Upgrade(Serve),
     /// Compare the balancing strategies on simulated back-ends.
+    #[command(after_long_help = SIMULATED)]
     Simulate(Simulate),
     /// Measure this router, or any gateway, and put others beside it.
     Bench(llm_router_bench::Args),
@@ -43,6 +44,35 @@ pub(crate) enum Command {
     #[command(after_long_help = llm_router_mock::Script::grammar())]
     Mock(Mock),
 }
+
+/// How providers and records become back-ends and calls.
+const SIMULATED: &str = "\
+A provider of the models file (--models) becomes a server:
+  id               its name
+  weight           its weight; a provider of weight 2 is taken to be twice as fast as one of weight 1
+  max_concurrency  the router's limit on it, and how many requests it serves at once
+  providers_sleep  those that serve while the others are out
+  api_type         without a limit, ollama and lmstudio serve 1 request at once, the others 64
+  simulate         an object that says more, and counts more than the above:
+    slots            requests served at once; the rest waits there
+    prefill, decode  tokens per second of a prompt (2000 by weight), and of an answer (40 by weight)
+    load_time        seconds to load a model (0)
+    per_minute       requests per minute before it answers \"too many\" (no limit)
+    cache            tokens of conversations that it remembers (0)
+    troubles         a list of {\"what\": \"down\", \"from\": 60, \"to\": 90, \"every\": 1000}: seconds from the beginning, and
+                     again in every period; what is down, refuses (\"too many\"), or slow (with \"speed\", the share
+                     of its speed that is left, such as 0.1)
+Serving takes no notice of simulate.
+
+A line of a trace (--trace) is a call:
+  {\"at\": 12.5, \"prompt\": 800, \"output\": 200, \"model\": \"NAME\", \"conversation\": \"ID\"}
+  at            seconds, from any moment on; the order of lines does not matter
+  prompt        tokens of the prompt
+  output        tokens of the answer
+  model         left out: any; with --models, calls of other models are passed over
+  conversation  left out: none; calls of one conversation are what sticky keeps together
+A log that the router wrote with log_format = \"json\" is a trace as well: its requests, by when they began, as far as
+the providers counted their tokens. The first tenth of the time is not counted, so that everybody has learned by then.";
 
 /// What to check.
 #[derive(Group)]
@@ -58,11 +88,21 @@ pub(crate) struct Check {
 #[derive(Group)]
 pub(crate) struct Simulate {
     /// A scenario by its name, such as H1; an unknown name lists them all.
-    #[arg(long, value_name = "NAME", default_value = "H1")]
+    #[arg(long, value_name = "NAME", default_value = "H1", conflicts_with = "models")]
     pub(crate) scenario: String,
-    /// The load, in the unit of the scenario: mostly the share of what the back-ends can do.
-    #[arg(long, value_name = "X", default_value_t = 0.7)]
-    pub(crate) load: f64,
+    /// A models file, whose providers become the back-ends; see below for how.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) models: Option<PathBuf>,
+    /// Which of its models, where it has several.
+    #[arg(long, value_name = "NAME", requires = "models")]
+    pub(crate) model: Option<String>,
+    /// Recorded calls instead of random ones: JSON lines, or the router's own log; see below.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// The load, in the unit of the scenario: mostly the share of what the back-ends can do (0.7 when left out). With a
+    /// trace, how many times as often its calls come (1 when left out).
+    #[arg(long, value_name = "X")]
+    pub(crate) load: Option<f64>,
     /// Routers that send to the same back-ends; as the scenario has it when left out.
     #[arg(long, value_name = "COUNT")]
     pub(crate) replicas: Option<u32>,

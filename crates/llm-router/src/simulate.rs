@@ -1,22 +1,30 @@
-//! `llm-router simulate`: back-ends of a scenario under every strategy, beside a scheduler that knows the future.
+//! `llm-router simulate`: back-ends under every strategy, beside a scheduler that knows the future.
 
-use llm_router_balancer::sim::{Format, Request, simulate};
+use llm_router_balancer::sim::{Format, run as simulated};
+use llm_router_server::simulate::{Wanted, scenario};
 
 use crate::args::Simulate;
 
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
+/// The load of a scenario, where none is given, and that of a trace: as it was recorded.
+const LOAD: f64 = 0.7;
+const RECORDED: f64 = 1.0;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is the command's output, what is odd is not")]
 pub(crate) fn run(args: &Simulate) -> Result<(), Box<dyn std::error::Error>> {
-    let mut request = Request {
+    let (scenario, warnings) = scenario(&Wanted {
         scenario: args.scenario.clone(),
-        load: args.load,
-        replicas: args.replicas,
-        seed: args.seed,
-        format: if args.json { Format::Json } else { Format::Table },
-    };
-    print!("{}", simulate(&request)?);
+        models: args.models.clone(),
+        model: args.model.clone(),
+        trace: args.trace.clone(),
+    })?;
+    for warning in &warnings {
+        eprintln!("warning: {warning}");
+    }
+    let load = args.load.unwrap_or(if args.trace.is_some() { RECORDED } else { LOAD });
+    let report = simulated(&scenario, load, args.replicas.unwrap_or(scenario.replicas), args.seed)?;
+    print!("{}", report.show(if args.json { Format::Json } else { Format::Table }));
     if let Some(file) = &args.svg {
-        request.format = Format::Svg;
-        std::fs::write(file, simulate(&request)?)?;
+        std::fs::write(file, report.show(Format::Svg))?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod request_id;
 pub mod ring;
 mod running;
 mod service;
+pub mod simulate;
 mod stamp;
 mod tasks;
 mod tls;

@@ -126,7 +126,7 @@ fn finding(name: &str, mut outcomes: Outcomes, reference: Option<f64>) -> Findin
 
 fn run_once(scenario: &Scenario, name: &str, load: f64, replicas: u32, seed: u64) -> Outcomes {
     let calls = traffic::calls(scenario, load, seed);
-    let mut outcomes = Outcomes::new(scenario.seconds / 10.0, scenario.objective);
+    let mut outcomes = Outcomes::new(scenario.span(load) / 10.0, scenario.objective);
     if name == OMNISCIENT {
         omniscient::run(scenario, &calls, &mut outcomes);
         return outcomes;

@@ -56,6 +56,8 @@ pub(crate) fn endpoints(scenario: &Scenario, now: f64) -> Vec<Arc<Endpoint<usize
             let mut config = EndpointConfig::new(server.id.as_str());
             config.weight = server.weight();
             config.slots = NonZeroU32::new(server.slots).filter(|_| scenario.hints);
+            config.max_concurrency = server.limit.and_then(NonZeroU32::new);
+            config.tier = server.tier;
             config.load_time = Duration::from_secs_f64(server.load_time);
             Arc::new(config.with(index))
         })

@@ -44,6 +44,10 @@ pub struct Server {
     pub decode: f64,
     /// Its weight; `None`: in proportion to what it can serve.
     pub weight: Option<f64>,
+    /// Most requests that the balancer may have on it at once. `None`: no limit, unless the strategy needs one.
+    pub limit: Option<u32>,
+    /// Servers of a higher tier serve only while no lower one can.
+    pub tier: u8,
     /// Seconds to load a model that was not served last. Zero: all models are always there.
     pub load_time: f64,
     /// Requests per minute before it answers "too many". `None`: no limit.
@@ -135,6 +139,8 @@ impl Server {
             prefill,
             decode,
             weight: None,
+            limit: None,
+            tier: 0,
             load_time: 0.0,
             per_minute: None,
             cache: 0,
@@ -176,6 +182,11 @@ impl Scenario {
             hints: true,
             churn: None,
         }
+    }
+
+    /// Simulated seconds at this load: a trace takes less time the more often its calls come.
+    pub(crate) fn span(&self, load: f64) -> f64 {
+        if let Traffic::Trace(_) = self.traffic { self.seconds / load } else { self.seconds }
     }
 
     /// Requests per second at this load.

@@ -3,6 +3,7 @@
 mod model;
 mod options;
 mod provider;
+mod simulated;
 mod timeouts;
 mod token;
 mod tree;
@@ -15,6 +16,7 @@ pub use self::{
     model::Model,
     options::{ModelOptions, OnDisconnect, StickyKey, Unsupported},
     provider::Provider,
+    simulated::{Simulated, SimulatedTrouble, TroubleKind},
     timeouts::TimeoutOverrides,
     token::{ProcessSecrets, Secrets},
     tree::Extra,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    BaseUrl, Context, Extra, TimeoutOverrides, token,
+    BaseUrl, Context, Extra, Simulated, TimeoutOverrides, simulated, token,
     tree::{Node, Object, Place},
 };
 use crate::{
@@ -46,13 +46,15 @@ pub struct Provider {
     pub keep_alive: Option<Duration>,
     /// `tool_calling`: whether the model takes tools; `None` when not given.
     pub tool_calling: Option<bool>,
+    /// `simulate`: what `llm-router simulate` takes it for.
+    pub simulated: Simulated,
     /// `is_embedding`: whether it is a model for embeddings.
     pub is_embedding: bool,
     /// Keys that mean nothing here.
     pub extra: Extra,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "id",
     "api_host",
     "api_type",
@@ -66,6 +68,7 @@ const KEYS: [&str; 13] = [
     "keep_alive",
     "tool_calling",
     "is_embedding",
+    "simulate",
 ];
 
 impl Provider {
@@ -100,6 +103,7 @@ impl Provider {
             tool_calling: fields.boolean("tool_calling"),
             is_embedding: fields.boolean("is_embedding").unwrap_or(false),
             timeouts: TimeoutOverrides::read(&object, fields.findings),
+            simulated: simulated::read(&object, fields.findings),
             token: token::read(&object, context.secrets, fields.findings),
             extra: object.rest(&KEYS, fields.findings),
             id: id?,

@@ -139,6 +139,38 @@ fn a_token_may_stand_in_a_variable_or_a_file_and_is_never_shown() {
 }
 
 #[test]
+fn what_a_provider_is_simulated_as_is_typed_and_checked() {
+    let own = json!({"slots": 8, "prefill": 4000.0, "decode": 50, "load_time": 2.5, "per_minute": 60, "cache": 1000,
+        "troubles": [{"what": "down", "from": 1, "to": 2}, {"what": "slow", "from": 0, "to": 5, "every": 10, "speed": 0.1},
+                     {"what": "refuses", "to": 3}]});
+    let (catalogue, warnings) = load(&one(json!({"simulate": own}))).unwrap();
+    assert_eq!(warnings, []);
+    let found = &catalogue.get("m").unwrap().providers[0].simulated;
+    assert_eq!(
+        (found.slots.map(std::num::NonZero::get), found.prefill, found.decode),
+        (Some(8), Some(4000.0), Some(50.0))
+    );
+    assert_eq!((found.load_time, found.per_minute.map(std::num::NonZero::get), found.cache), (2.5, Some(60), 1000));
+    let troubles: Vec<_> = found.troubles.iter().map(|t| (t.what, t.from, t.to, t.every)).collect();
+    let (down, slow, refuses) = (TroubleKind::Down, TroubleKind::Slow(0.1), TroubleKind::Refuses);
+    assert_eq!(troubles, [(down, 1.0, 2.0, 1000.0), (slow, 0.0, 5.0, 10.0), (refuses, 0.0, 3.0, 1000.0)]);
+    for (own, said) in [
+        (json!(7), "an object is wanted"),
+        (json!({"slots": 1.5}), "is not a whole number of 1 or more"),
+        (json!({"prefill": 0}), "must be above 0"),
+        (json!({"decode": "fast"}), "is not a number from 0"),
+        (json!({"troubles": {}}), "is no list of troubles"),
+        (json!({"troubles": [{"what": "bored", "to": 1}]}), "allowed: down, refuses, slow"),
+        (json!({"troubles": [{"what": "slow", "to": 1}]}), "between 0 and 1"),
+        (json!({"troubles": [{"what": "down", "from": 2, "to": 1}]}), "must be after `from`"),
+        (json!({"troubles": [{"what": "down", "to": 2000}]}), "within `every`"),
+    ] {
+        let refused = refusal(&one(json!({"simulate": own})));
+        assert!(refused.contains(said) && refused.contains("simulate"), "{refused}");
+    }
+}
+
+#[test]
 fn options_that_cannot_be_are_named_with_what_can() {
     for (key, value, said) in [
         ("sticky_key", json!("prefx"), "allowed: conversation, prefix"),

@@ -5,4 +5,5 @@ mod disconnects;
 mod doctor;
 mod operators;
 mod process;
+mod simulate;
 mod upgrade;
