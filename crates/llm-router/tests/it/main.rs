@@ -6,4 +6,5 @@ mod doctor;
 mod operators;
 mod process;
 mod simulate;
+mod soak;
 mod upgrade;
