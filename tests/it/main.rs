@@ -18,6 +18,7 @@ mod memory_bound;
 mod metrics;
 mod on_disconnect;
 mod prometheus;
+mod redis_frozen;
 mod reload;
 mod scene;
 mod status_page;

@@ -153,30 +153,60 @@ async fn memory_is_flat_and_every_failure_has_its_reason() {
     assert!(timeout(size.pause * 20 + Duration::from_secs(60), calm).await.is_ok(), "every stream comes to an end");
     reloads.abort();
     flaps.abort();
-    report(size, &crowd, &watch);
-    process.kill();
-}
-
-fn report(size: Size, crowd: &Crowd, watch: &Watch) {
-    let memory = |from, to| watch.median(from, to, |sample| sample.memory);
-    let (warm, last) = (memory(0.3, 0.5), memory(0.8, 1.0));
-    let in_flight = watch.median(0.3, 1.0, |sample| sample.in_flight);
-    let descriptors = (watch.median(0.3, 0.5, |s| s.descriptors), watch.median(0.8, 1.0, |s| s.descriptors));
-    let counts = [&crowd.whole, &crowd.on_purpose, &crowd.flapped, &crowd.unexplained].map(|count| count.load(Relaxed));
-    let [whole, on_purpose, flapped, unexplained] = counts;
-    let told = format!(
-        "{} clients for {} s: {whole} answers whole, {on_purpose} broken on purpose, {flapped} with the flapping \
-         provider, {unexplained} unexplained; {in_flight} in flight; memory {} MiB, later {} MiB",
-        size.streams,
-        size.time.as_secs(),
-        warm / 1024,
-        last / 1024
-    );
-    println!("{told}; descriptors {descriptors:?}");
+    let found = Found::of(&crowd, &watch);
+    let told = found.told(size);
+    println!("{told}");
     if let Ok(path) = env::var("LLM_ROUTER_SOAK_PLOT") {
         fs::write(&path, watch.svg(&told)).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
-    assert_eq!(unexplained, 0, "{}", crowd.shown().join("\n"));
-    assert!(whole > 0 && on_purpose > 0, "{told}");
-    assert!(last <= warm + warm / GROWTH.0 + GROWTH.1, "memory grows: {told}");
+    found.judge(&crowd, &told);
+    process.kill();
+}
+
+/// What came of a soak.
+struct Found {
+    whole: u64,
+    on_purpose: u64,
+    flapped: u64,
+    unexplained: u64,
+    in_flight: u64,
+    /// KiB after the warm-up, and in the end.
+    memory: (u64, u64),
+    descriptors: (u64, u64),
+}
+
+impl Found {
+    fn of(crowd: &Crowd, watch: &Watch) -> Self {
+        let early_and_late = |of| (watch.median(0.3, 0.5, of), watch.median(0.8, 1.0, of));
+        Self {
+            whole: crowd.whole.load(Relaxed),
+            on_purpose: crowd.on_purpose.load(Relaxed),
+            flapped: crowd.flapped.load(Relaxed),
+            unexplained: crowd.unexplained.load(Relaxed),
+            in_flight: watch.median(0.3, 1.0, |sample| sample.in_flight),
+            memory: early_and_late(|sample| sample.memory),
+            descriptors: early_and_late(|sample| sample.descriptors),
+        }
+    }
+
+    fn told(&self, size: Size) -> String {
+        let Self { whole, on_purpose, flapped, unexplained, in_flight, .. } = self;
+        format!(
+            "{} clients, {} s: {whole} whole, {on_purpose} broken on purpose, {flapped} with the flapping provider, \
+             {unexplained} unexplained; {in_flight} in flight; {}, later {} MiB; {}, later {} descriptors",
+            size.streams,
+            size.time.as_secs(),
+            self.memory.0 / 1024,
+            self.memory.1 / 1024,
+            self.descriptors.0,
+            self.descriptors.1
+        )
+    }
+
+    fn judge(&self, crowd: &Crowd, told: &str) {
+        assert_eq!(self.unexplained, 0, "{}", crowd.shown().join("\n"));
+        assert!(self.whole > 0 && self.on_purpose > 0, "{told}");
+        let (warm, last) = self.memory;
+        assert!(last <= warm + warm / GROWTH.0 + GROWTH.1, "memory grows: {told}");
+    }
 }
