@@ -20,6 +20,7 @@ mod on_disconnect;
 mod prometheus;
 mod redis_frozen;
 mod reload;
+mod reload_property;
 mod scene;
 mod status_page;
 mod text;

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -53,11 +54,25 @@ impl Router {
     /// When it does not start.
     #[must_use]
     pub fn start_from_files(settings: &[(&str, &str)]) -> Self {
-        let loaded = load::settings(Sources { flags: flags(settings), ..Sources::default() });
+        Self::start_over(None, settings)
+    }
+
+    /// The same, with a settings file under the settings that are given.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_from(file: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_over(Some(file.to_owned()), settings)
+    }
+
+    fn start_over(file: Option<PathBuf>, settings: &[(&str, &str)]) -> Self {
+        let sources = Sources { file: file.clone(), flags: flags(settings), ..Sources::default() };
+        let loaded = load::settings(sources);
         let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
         let models = Models::read(&loaded.settings).unwrap_or_else(|problems| panic!("{problems}"));
         let router = Self::run(loaded.settings, &models);
-        router.running().reloads_from(Origin { flags: flags(settings), ..Origin::default() });
+        router.running().reloads_from(Origin { file, flags: flags(settings), ..Origin::default() });
         router
     }
 
