@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use http::Request;
 use llm_router_mock::{Mock, MockServer, Script};
-use llm_router_tests::{Client, Provider, Router, models};
+use llm_router_tests::{Client, Provider, Router, models, until};
 use proptest::{
     prelude::{Strategy, any, prop},
     sample::{select, subsequence},
@@ -154,6 +154,7 @@ fn settle(value: &mut Value) {
                 "cancelled",
                 "generation_time",
                 "total_duration",
+                "state",
                 "uptime",
                 "connections",
                 "system_fingerprint",
@@ -232,6 +233,7 @@ async fn check(mock: &MockServer, way: &[Configuration]) -> Result<(), String> {
                 return Err(format!("{model}: {}", reply.text()));
             }
         }
+        until("every answer is settled", async || router.in_flight() == 0).await;
         let learned = counts(&router);
         after.write(folder.path(), mock);
         router.running().shared().reload("a test").map_err(|problems| problems.to_string())?;

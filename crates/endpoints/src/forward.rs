@@ -254,8 +254,11 @@ impl Order {
 fn drains(state: &State, pool: &Pool) -> Option<Bounds> {
     let general = &state.settings.upstream;
     let policy = pool.model.options.on_disconnect.unwrap_or(general.on_disconnect);
-    (policy == OnDisconnect::Drain)
-        .then_some(Bounds { within: general.on_disconnect_timeout, most: general.on_disconnect_size.get() as u64 })
+    (policy == OnDisconnect::Drain).then_some(Bounds {
+        within: general.on_disconnect_timeout,
+        most: general.on_disconnect_size.get() as u64,
+        at_once: state.settings.server.max_requests.get(),
+    })
 }
 
 impl Asked {

@@ -29,6 +29,8 @@ pub(crate) struct Bounds {
     pub within: Duration,
     /// Most bytes.
     pub most: u64,
+    /// How many answers are read so at the same time.
+    pub at_once: usize,
 }
 
 /// What is known of a request while providers are asked.
@@ -79,10 +81,9 @@ impl Drop for Asking {
                 read_out(relay, bounds.most).await;
             }
         };
-        self.upstream.go_on(Box::pin(async move {
-            // What is dropped by the limit settles its lease as cancelled.
-            let _ = timeout(bounds.within, work).await;
-        }));
+        // What is dropped by the limit settles its lease as cancelled.
+        let rest = async move { drop(timeout(bounds.within, work).await) };
+        self.upstream.go_on(Box::pin(rest), bounds.at_once);
     }
 }
 
@@ -102,10 +103,9 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         let Some(relay) = self.relay.take().filter(|relay| relay.is_under_way()) else { return };
-        let Bounds { within, most } = self.bounds;
-        self.upstream.go_on(Box::pin(async move {
-            let _ = timeout(within, read_out(relay, most)).await;
-        }));
+        let Bounds { within, most, at_once } = self.bounds;
+        let rest = async move { drop(timeout(within, read_out(relay, most)).await) };
+        self.upstream.go_on(Box::pin(rest), at_once);
     }
 }
 

@@ -20,9 +20,10 @@ pub trait Upstream: Send + Sync + 'static {
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>>;
 
-    /// Goes on with the rest of an exchange whose client has gone. Whoever has no room for it drops it.
-    fn go_on(&self, rest: BoxFuture<'static, ()>) {
-        drop(rest);
+    /// Goes on with the rest of an exchange whose client has gone, if fewer than `most` go on already; else it is
+    /// dropped.
+    fn go_on(&self, rest: BoxFuture<'static, ()>, most: usize) {
+        drop((rest, most));
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Metrics {
 }
 
 /// Traces over OTLP.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traces {
     /// `otlp_endpoint`: the collector's URL without the path `/v1/traces`.
     pub endpoint: BaseUrl,

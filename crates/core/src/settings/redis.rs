@@ -17,7 +17,7 @@ pub enum OnRedisDown {
 }
 
 /// Where Redis is. Without a host nothing is shared and the router needs none.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
     /// `redis_host`: one server, or with `redis_sentinel` or `redis_cluster` some of them, separated by commas.
     pub hosts: Vec<String>,

@@ -8,21 +8,14 @@ use tokio::runtime::Handle;
 use crate::{conduit::OneMore, tasks};
 
 /// One worker's answers without clients. Their number is bounded; each is bounded in time and size by its maker.
-pub(super) struct Leftovers {
-    under_way: Arc<AtomicUsize>,
-    most: usize,
-}
+#[derive(Default)]
+pub(super) struct Leftovers(Arc<AtomicUsize>);
 
 impl Leftovers {
-    /// At most `most` at once.
-    pub(super) fn new(most: usize) -> Self {
-        Self { under_way: Arc::default(), most }
-    }
-
     /// Goes on with one; beyond the bound, and when the event loop is ending, it is dropped.
-    pub(super) fn go_on(&self, rest: BoxFuture<'static, ()>) {
-        let (one, under_way) = OneMore::begin(&self.under_way);
-        if under_way > self.most || Handle::try_current().is_err() {
+    pub(super) fn go_on(&self, rest: BoxFuture<'static, ()>, most: usize) {
+        let (one, under_way) = OneMore::begin(&self.0);
+        if under_way > most || Handle::try_current().is_err() {
             return;
         }
         tasks::spawn(async move {

@@ -37,8 +37,8 @@ impl Connections {
     #[must_use]
     pub fn new(settings: &Settings, trust: Arc<ClientConfig>) -> Self {
         let upstream = &settings.upstream;
-        let leftovers = Leftovers::new(settings.server.max_requests.get());
-        Self { pool: Arc::new(Pool::new(upstream.pool_size.get(), upstream.pool_idle_timeout)), trust, leftovers }
+        let pool = Arc::new(Pool::new(upstream.pool_size.get(), upstream.pool_idle_timeout));
+        Self { pool, trust, leftovers: Leftovers::default() }
     }
 
     /// Closes connections that have been idle for too long.
@@ -110,7 +110,7 @@ impl Upstream for Connections {
         Box::pin(self.exchange(target, request))
     }
 
-    fn go_on(&self, rest: BoxFuture<'static, ()>) {
-        self.leftovers.go_on(rest);
+    fn go_on(&self, rest: BoxFuture<'static, ()>, most: usize) {
+        self.leftovers.go_on(rest, most);
     }
 }
