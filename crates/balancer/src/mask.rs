@@ -55,6 +55,18 @@ impl Mask {
         Indices { low: self.0 as u64, high: (self.0 >> 64) as u64 }
     }
 
+    /// Which of the sixteen indices from `base` on are in the set.
+    pub(crate) const fn bits(&self, base: usize) -> u16 {
+        if base < Self::CAPACITY { (self.0 >> base) as u16 } else { 0 }
+    }
+
+    /// Adds indices as [`Mask::bits`] has them.
+    pub(crate) const fn insert_bits(&mut self, base: usize, bits: u16) {
+        if base < Self::CAPACITY {
+            self.0 |= (bits as u128) << base;
+        }
+    }
+
     /// The `n`-th index (from 0), if there are that many.
     #[must_use]
     pub fn nth(&self, n: usize) -> Option<usize> {

@@ -125,12 +125,18 @@ impl<T, C: Clock> Pool<T, C> {
     }
 
     /// Sorts the endpoints for a demand.
+    #[inline]
     pub(crate) fn sift(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
         let epoch = self.shared.epoch.load(Ordering::Acquire);
         let anyone = demand.tags.is_empty() && demand.tried.is_empty();
         if anyone && self.calm.load(Ordering::Relaxed) == epoch + 1 {
             return Sieve { eligible: self.all, ..Sieve::NOTHING };
         }
+        self.look(demand, now, epoch, anyone)
+    }
+
+    /// Looks at every endpoint.
+    fn look(&self, demand: &Demand<'_>, now: Tick, epoch: u64, anyone: bool) -> Sieve {
         let mut sieve = Sieve::NOTHING;
         for (index, slot) in self.slots.iter().enumerate() {
             self.sort(&mut sieve, index, slot, demand, now);

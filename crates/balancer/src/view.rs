@@ -145,7 +145,13 @@ impl<'a, P> View<'a, P> {
     /// `quantity` by the weight: infinite where that is zero.
     #[must_use]
     pub fn per_weight(&self, index: usize, quantity: f32) -> f32 {
-        quantity * self.frame.slots[index].inverse / self.warmth(index)
+        self.per_warmth(index, quantity * self.frame.slots[index].inverse)
+    }
+
+    /// `quantity` by [`View::warmth`]. Most of the time nothing warms up, and nothing is divided.
+    #[must_use]
+    pub fn per_warmth(&self, index: usize, quantity: f32) -> f32 {
+        if self.frame.warming { quantity / self.warmth(index) } else { quantity }
     }
 
     /// Share of its weight that the endpoint gets now: 1 unless it warms up.

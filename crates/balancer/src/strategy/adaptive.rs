@@ -38,8 +38,12 @@ impl Strategy for Adaptive {
 fn delay<P>(view: &View<'_, P>, index: usize, demand: &Demand<'_>) -> f32 {
     let busy = view.busy(index).unwrap_or(UNKNOWN.0);
     let pace = view.pace(index).unwrap_or(UNKNOWN.1) * freshness(view, index);
-    let wait = view.places(index).map_or(0.0, |places| view.excess(index, places) * busy / places);
-    (wait + demand.size as f32 * pace + view.drag(index)) / view.warmth(index)
+    let wait = view.places(index).map_or(0.0, |places| {
+        let excess = view.excess(index, places);
+        // A division is dear where it is made for every endpoint, and mostly of nothing.
+        if excess > 0.0 { excess * busy / places } else { 0.0 }
+    });
+    view.per_warmth(index, wait + demand.size as f32 * pace + view.drag(index))
 }
 
 /// 1 while what was learned is fresh, then less and less: an endpoint that was slow long ago is tried again, with the

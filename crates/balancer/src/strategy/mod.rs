@@ -93,26 +93,65 @@ pub(crate) fn forgotten<P>(view: &View<'_, P>) -> Option<usize> {
     view.eligible().iter().find(|index| view.in_flight(*index) == 0.0 && age(*index) > OLD)
 }
 
-/// The eligible endpoint with the lowest score. Endpoints with equal scores take turns, so that none is shadowed.
+/// The eligible endpoint with the lowest score, which is not negative. Endpoints with equal scores take turns, so that
+/// none is shadowed.
 pub(crate) fn least<P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Choice {
-    let mut low = f32::INFINITY;
-    let mut tied = Mask::EMPTY;
-    let mut last = None;
-    for index in view.eligible().iter() {
-        let score = score(index);
-        if score < low {
-            low = score;
-            tied = Mask::EMPTY;
-        }
-        // Neither a score without end nor one that is no number keeps everyone from serving.
-        if score <= low {
-            tied.insert(index);
-        }
-        last = Some(index);
-    }
+    let tied = if view.len() <= 8 { lowest::<8, P>(view, score) } else { lowest::<16, P>(view, score) };
     match tied.len() {
-        0 => last.map_or(Choice::None, Choice::Use),
+        0 => Choice::None,
         1 => tied.iter().next().map_or(Choice::None, Choice::Use),
         ties => tied.nth((view.ticket() % ties as u64) as usize).map_or(Choice::None, Choice::Use),
+    }
+}
+
+/// More than every score, infinity included: what is no number comes last, and keeps nobody from serving.
+const NO_NUMBER: i32 = i32::MAX;
+
+/// The eligible endpoints with the lowest score. They are compared `BLOCK` (at most 16) at a time, as whole numbers:
+/// numbers that are not negative are in the order of their bits, and machines compare whole ones several at once.
+fn lowest<const BLOCK: usize, P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Mask {
+    let mut low = NO_NUMBER;
+    let mut tied = Mask::EMPTY;
+    for base in (0..view.len()).step_by(BLOCK) {
+        let present = view.eligible().bits(base) & (u16::MAX >> (16 - BLOCK));
+        let mut scores = [NO_NUMBER; BLOCK];
+        if present.count_ones() as usize == BLOCK {
+            scores.iter_mut().enumerate().for_each(|(at, slot)| *slot = ordered(score(base + at)));
+        } else {
+            let mut left = present;
+            while left != 0 {
+                let at = left.trailing_zeros() as usize;
+                scores[at] = ordered(score(base + at));
+                left &= left - 1;
+            }
+        }
+        let lowest = scores.iter().fold(NO_NUMBER, |low, score| low.min(*score));
+        if lowest < low {
+            (low, tied) = (lowest, Mask::EMPTY);
+        }
+        if lowest == low {
+            let ties = scores.iter().enumerate().fold(0, |ties, (at, score)| ties | u16::from(*score == low) << at);
+            tied.insert_bits(base, ties & present);
+        }
+    }
+    tied
+}
+
+fn ordered(score: f32) -> i32 {
+    // The bits of minus zero are those of the lowest number of all.
+    if score >= 0.0 { (score.to_bits() as i32).max(0) } else { NO_NUMBER }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_in_the_order_of_their_numbers_and_what_is_none_comes_last() {
+        let scores = [0.0, f32::MIN_POSITIVE, 1e-9, 0.5, 1.0, 1.5, 1e30, f32::INFINITY];
+        assert!(scores.windows(2).all(|pair| ordered(pair[0]) < ordered(pair[1])));
+        assert_eq!(ordered(-0.0), ordered(0.0));
+        assert!(scores.iter().all(|score| ordered(*score) < ordered(f32::NAN)));
+        assert_eq!([-1.0, f32::NEG_INFINITY, -f32::NAN].map(ordered), [NO_NUMBER; 3]);
     }
 }

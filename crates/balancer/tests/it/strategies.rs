@@ -1,8 +1,9 @@
 //! Each strategy does what its name says; others can be added.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use llm_router_balancer::{AnyStrategy, Choice, Demand, Member, Registry, Strategy, View};
+use llm_router_balancer::{AnyStrategy, Choice, Demand, HealthSettings, Member, Registry, Strategy, View};
 
 use crate::support::{Pool, builder, endpoint, endpoints, millis, seconds};
 
@@ -173,4 +174,31 @@ fn hedging_waits_for_the_late_ones_and_keeps_to_its_budget() {
     assert!(span >= millis(19) && span < millis(25), "{span:?}");
     assert_eq!((0..100).filter(|_| pool.may_hedge()).count(), 4, "2 % of 202");
     assert_eq!((0..1_000).filter(|_| pool.may_retry()).count(), 141, "20 % and ten a second");
+}
+
+#[test]
+fn the_least_loaded_is_found_among_however_many_and_whichever_may_serve() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    for count in [1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 128] {
+        let health = HealthSettings { slow_start: Duration::ZERO, ..HealthSettings::default() };
+        let pool = builder("least_loaded").0.health(health).endpoints(endpoints(count)).build().unwrap();
+        let mut held: Vec<_> = (0..count * 3).map(|_| pool.pick(&Demand::default()).unwrap()).collect();
+        let mut load: HashMap<u32, u32> = (0..count).map(|index| (index, 3)).collect();
+        for _ in 0..200 {
+            if rng.bool() && !held.is_empty() {
+                let lease = held.swap_remove(rng.usize(..held.len()));
+                *load.get_mut(lease.target()).unwrap() -= 1;
+            }
+            let drained = rng.u32(..count);
+            let id = format!("e{drained}");
+            let few = count > 1 && rng.bool() && pool.drain(&id);
+            let lease = pool.pick(&Demand::default()).unwrap();
+            let least = load.iter().filter(|(index, _)| !few || **index != drained).map(|(_, load)| *load).min();
+            assert_eq!(Some(load[lease.target()]), least, "of {count}");
+            assert!(!few || *lease.target() != drained);
+            *load.get_mut(lease.target()).unwrap() += 1;
+            held.push(lease);
+            pool.enable(&id);
+        }
+    }
 }
