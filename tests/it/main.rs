@@ -9,6 +9,7 @@ mod dashboard;
 mod drain;
 mod fault_lab;
 mod faults;
+mod fuzz;
 mod hostile;
 mod hostile_providers;
 mod house;

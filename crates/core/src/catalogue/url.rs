@@ -1,6 +1,6 @@
 //! The base URL of a provider.
 
-use std::fmt;
+use std::{fmt, net::Ipv6Addr};
 
 use http::uri::{Authority, PathAndQuery, Uri};
 
@@ -51,7 +51,12 @@ impl BaseUrl {
             return Err("has a user name in it; give the token as api_token".to_owned());
         }
         let port_is_bad = authority.port().is_none() && authority.as_str().len() > authority.host().len();
-        if authority.host().is_empty() || port_is_bad || authority.port_u16() == Some(0) {
+        let host = authority.host();
+        let host_is_bad = match host.strip_prefix('[') {
+            Some(address) => address.trim_end_matches(']').parse::<Ipv6Addr>().is_err(),
+            None => host.is_empty(),
+        };
+        if host_is_bad || port_is_bad || authority.port_u16() == Some(0) {
             return Err(wanted.to_owned());
         }
         if uri.query().is_some() || text.contains('#') {
