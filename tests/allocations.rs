@@ -40,7 +40,7 @@ struct Events(u32);
 struct Nobody;
 
 impl Observer for Nobody {
-    fn finished(&self, facts: &Facts) {
+    fn finished(&self, facts: &Arc<Facts>) {
         assert_eq!(facts.status, 200);
     }
 }

@@ -30,8 +30,8 @@ fn flags(settings: &[(&str, &str)]) -> Vec<(String, String)> {
 struct Seen(Mutex<Vec<Facts>>);
 
 impl Observer for Seen {
-    fn finished(&self, facts: &Facts) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(facts.clone());
+    fn finished(&self, facts: &Arc<Facts>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((**facts).clone());
     }
 }
 

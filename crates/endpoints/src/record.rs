@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -32,8 +32,8 @@ pub trait Observer: Send + Sync + 'static {
     /// A request began.
     fn started(&self) {}
 
-    /// One request is over.
-    fn finished(&self, facts: &Facts);
+    /// One request is over. Whoever wants to remember it keeps a pointer to its facts, which are not copied.
+    fn finished(&self, facts: &Arc<Facts>);
 }
 
 /// How a request ended.
@@ -76,6 +76,8 @@ pub struct Facts {
     pub route: Arc<str>,
     /// When its head had arrived.
     pub started: Instant,
+    /// When it was over, by the clock on the wall; 1970 until then.
+    pub at: SystemTime,
     /// The model, once known.
     pub model: Option<Arc<str>>,
     /// The provider that answered, or the last one tried.
@@ -127,6 +129,40 @@ pub struct Facts {
 }
 
 impl Facts {
+    fn new(id: String, method: http::Method, route: Arc<str>, started: Instant) -> Self {
+        Self {
+            id,
+            method,
+            route,
+            started,
+            at: SystemTime::UNIX_EPOCH,
+            model: None,
+            provider: None,
+            attempts: 0,
+            tries: Vec::new(),
+            hedge: None,
+            over_budget: false,
+            choices: Vec::new(),
+            phases: Phases::default(),
+            key: None,
+            trace: None,
+            reason: None,
+            stream: false,
+            status: 0,
+            outcome: Outcome::Cancelled,
+            received: 0,
+            sent: 0,
+            forwarded: None,
+            first_byte: None,
+            took: Duration::ZERO,
+            dropped: Vec::new(),
+            converted: None,
+            usage: None,
+            error: None,
+            captured: None,
+        }
+    }
+
     /// The router's own time before the request went to a provider: without the client's sending, the line and
     /// attempts that failed. `None` when none was asked, or one beside another that was slow.
     #[must_use]
@@ -172,36 +208,7 @@ impl Record {
     /// Begins a record; until something else is noted, the client is taken to have gone away.
     #[must_use]
     pub fn new(id: String, method: http::Method, route: Arc<str>, observer: Arc<dyn Observer>) -> Box<Self> {
-        let facts = Facts {
-            id,
-            method,
-            route,
-            started: Instant::now(),
-            model: None,
-            provider: None,
-            attempts: 0,
-            tries: Vec::new(),
-            hedge: None,
-            over_budget: false,
-            choices: Vec::new(),
-            phases: Phases::default(),
-            key: None,
-            trace: None,
-            reason: None,
-            stream: false,
-            status: 0,
-            outcome: Outcome::Cancelled,
-            received: 0,
-            sent: 0,
-            forwarded: None,
-            first_byte: None,
-            took: Duration::ZERO,
-            dropped: Vec::new(),
-            converted: None,
-            usage: None,
-            error: None,
-            captured: None,
-        };
+        let facts = Facts::new(id, method, route, Instant::now());
         observer.started();
         Box::new(Self { facts, observer, capture: None })
     }
@@ -359,6 +366,10 @@ impl Drop for Record {
         if let Some(capture) = self.capture.take() {
             self.facts.captured = capture.finish(self.facts.model.as_deref()).map(Arc::new);
         }
-        self.observer.finished(&self.facts);
+        self.facts.at = SystemTime::now();
+        let (route, started) = (Arc::clone(&self.facts.route), self.facts.started);
+        // What is left behind is dropped at once.
+        let nothing = Facts::new(String::new(), http::Method::GET, route, started);
+        self.observer.finished(&Arc::new(std::mem::replace(&mut self.facts, nothing)));
     }
 }

@@ -1,9 +1,6 @@
 //! The access log: one line a request, when it is over.
 
-use std::{
-    io::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use llm_router_core::settings::{Log as Settings, LogFormat, LogLevel};
 use llm_router_endpoints::{ClientKey, Facts, Observer, Outcome};
@@ -26,67 +23,82 @@ impl AccessLog {
 }
 
 impl Observer for AccessLog {
-    fn finished(&self, facts: &Facts) {
+    fn finished(&self, facts: &Arc<Facts>) {
         let bad = facts.outcome == Outcome::Truncated || facts.status >= 500;
         let (level, word) = if bad { (LogLevel::Warn, "WARN") } else { (LogLevel::Info, "INFO") };
         if self.level < level {
             return;
         }
-        let now = stamp::rfc3339(SystemTime::now());
+        let now = stamp::digits(facts.at);
         self.log.line(|out| write(out, self.format, &now, word, facts));
     }
 }
 
 /// The line of a request, its end included.
-pub(crate) fn write(out: &mut Vec<u8>, format: LogFormat, now: &str, level: &str, facts: &Facts) {
+pub(crate) fn write(out: &mut Vec<u8>, format: LogFormat, now: &[u8], level: &str, facts: &Facts) {
     let json = format == LogFormat::Json;
     if json {
         out.extend_from_slice(b"{\"timestamp\":\"");
-        out.extend_from_slice(now.as_bytes());
+        out.extend_from_slice(now);
         out.extend_from_slice(b"\",\"level\":\"");
         out.extend_from_slice(level.as_bytes());
         out.extend_from_slice(b"\",\"target\":\"access\"");
     } else {
-        // Writing to memory cannot fail, here and below.
-        let _ = write!(out, "{now} {level:>5} access:");
+        out.extend_from_slice(now);
+        out.extend_from_slice(if level.len() < 5 { b"  " } else { b" " });
+        out.extend_from_slice(level.as_bytes());
+        out.extend_from_slice(b" access:");
     }
     let mut line = Line { out, json };
     facts_of(&mut line, facts);
     out.extend_from_slice(if json { b"}\n" } else { b"\n" });
 }
 
+/// A field's name with what stands around it: one piece to write, not three.
+#[derive(Clone, Copy)]
+struct Name {
+    json: &'static str,
+    text: &'static str,
+}
+
+macro_rules! name {
+    ($name:literal) => {
+        Name { json: concat!(",\"", $name, "\":"), text: concat!(" ", $name, "=") }
+    };
+}
+
 fn facts_of(line: &mut Line<'_>, facts: &Facts) {
-    line.text("id", Some(&facts.id));
+    line.text(name!("id"), Some(&facts.id));
     if let Some(trace) = &facts.trace {
-        line.text("trace_id", Some(&format!("{:032x}", trace.id)));
+        line.text(name!("trace_id"), Some(&format!("{:032x}", trace.id)));
     }
     let key = facts.key.map(ClientKey::digits);
-    line.text("key", key.as_ref().and_then(|digits| str::from_utf8(digits).ok()));
-    line.text("method", Some(facts.method.as_str()));
-    line.text("route", Some(&facts.route));
-    line.number("status", Some(u64::from(facts.status)));
-    line.text("outcome", Some(facts.outcome.name()));
-    line.text("reason", facts.reason);
-    line.text("model", facts.model.as_deref());
-    line.text("provider", facts.provider.as_deref());
-    line.number("attempts", Some(u64::from(facts.attempts)));
-    line.word("stream", facts.stream);
-    line.number("bytes_in", Some(facts.received));
-    line.number("bytes_out", Some(facts.sent));
+    line.text(name!("key"), key.as_ref().and_then(|digits| str::from_utf8(digits).ok()));
+    line.text(name!("method"), Some(facts.method.as_str()));
+    line.text(name!("route"), Some(&facts.route));
+    line.number(name!("status"), Some(u64::from(facts.status)));
+    line.text(name!("outcome"), Some(facts.outcome.name()));
+    line.text(name!("reason"), facts.reason);
+    line.text(name!("model"), facts.model.as_deref());
+    line.text(name!("provider"), facts.provider.as_deref());
+    line.number(name!("attempts"), Some(u64::from(facts.attempts)));
+    line.word(name!("stream"), facts.stream);
+    line.number(name!("bytes_in"), Some(facts.received));
+    line.number(name!("bytes_out"), Some(facts.sent));
     let usage = facts.usage.as_ref();
-    line.number("tokens_in", usage.map(|usage| usage.input));
-    line.number("tokens_out", usage.map(|usage| usage.output));
-    line.number("tokens_cached", usage.and_then(|usage| usage.cached));
+    line.number(name!("tokens_in"), usage.map(|usage| usage.input));
+    line.number(name!("tokens_out"), usage.map(|usage| usage.output));
+    line.number(name!("tokens_cached"), usage.and_then(|usage| usage.cached));
     let asked = facts.forwarded.is_some();
     let phases = &facts.phases;
-    line.millis("body_ms", asked.then_some(phases.body));
-    line.millis("queue_ms", asked.then_some(phases.queued));
-    line.millis("pick_ms", facts.overhead());
-    line.millis("connect_ms", asked.then_some(phases.connect));
-    line.millis("head_ms", phases.head);
-    line.millis("first_byte_ms", facts.first_byte);
-    line.millis("took_ms", Some(facts.took));
-    line.text("error", facts.error.as_deref());
+    line.millis(name!("body_ms"), asked.then_some(phases.body));
+    line.millis(name!("queue_ms"), asked.then_some(phases.queued));
+    line.millis(name!("pick_ms"), facts.overhead());
+    line.millis(name!("connect_ms"), asked.then_some(phases.connect));
+    line.millis(name!("head_ms"), phases.head);
+    line.millis(name!("first_byte_ms"), facts.first_byte);
+    line.millis(name!("took_ms"), Some(facts.took));
+    line.text(name!("error"), facts.error.as_deref());
 }
 
 /// A line under construction. What is not known is left out.
@@ -96,13 +108,11 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn name(&mut self, name: &str) {
-        self.out.extend_from_slice(if self.json { b",\"" } else { b" " });
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(if self.json { b"\":" } else { b"=" });
+    fn name(&mut self, name: Name) {
+        self.out.extend_from_slice(if self.json { name.json } else { name.text }.as_bytes());
     }
 
-    fn text(&mut self, name: &str, value: Option<&str>) {
+    fn text(&mut self, name: Name, value: Option<&str>) {
         let Some(value) = value else { return };
         self.name(name);
         let plain = value.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\');
@@ -118,7 +128,7 @@ impl Line<'_> {
         }
     }
 
-    fn number(&mut self, name: &str, value: Option<u64>) {
+    fn number(&mut self, name: Name, value: Option<u64>) {
         let Some(mut value) = value else { return };
         self.name(name);
         let mut digits = [0_u8; 20];
@@ -134,13 +144,13 @@ impl Line<'_> {
         self.out.extend_from_slice(&digits[at..]);
     }
 
-    fn word(&mut self, name: &str, value: bool) {
+    fn word(&mut self, name: Name, value: bool) {
         self.name(name);
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// Milliseconds with three decimals.
-    fn millis(&mut self, name: &str, value: Option<Duration>) {
+    fn millis(&mut self, name: Name, value: Option<Duration>) {
         let Some(value) = value else { return };
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         self.number(name, Some(micros / 1000));
@@ -162,10 +172,10 @@ mod tests {
     struct Lines(Mutex<Vec<String>>);
 
     impl Observer for Lines {
-        fn finished(&self, facts: &Facts) {
+        fn finished(&self, facts: &Arc<Facts>) {
             for format in [LogFormat::Json, LogFormat::Text] {
                 let mut out = Vec::new();
-                write(&mut out, format, "now", "INFO", facts);
+                write(&mut out, format, b"now", "INFO", facts);
                 self.0.lock().unwrap().push(String::from_utf8(out).unwrap());
             }
         }

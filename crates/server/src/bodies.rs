@@ -1,9 +1,6 @@
 //! Captured bodies on their way to a file: one JSON object a line.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::sync::{Mutex, PoisonError};
 
 use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Captured, CapturedBody, Facts};
@@ -39,7 +36,7 @@ impl Bodies {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((log, _)) = &*open else { return };
         let line = json!({
-            "timestamp": stamp::rfc3339(SystemTime::now()),
+            "timestamp": stamp::rfc3339(facts.at),
             "id": facts.id,
             "key": facts.key.map(|key| key.to_string()),
             "route": facts.route,

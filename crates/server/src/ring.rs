@@ -3,32 +3,14 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
 use llm_router_endpoints::Facts;
 
-/// A finished request.
-#[derive(Debug)]
-pub struct Finished {
-    /// When it was over.
-    pub at: SystemTime,
-    /// What is known of it.
-    pub facts: Facts,
-}
-
-impl Finished {
-    /// A request that is over now.
-    #[must_use]
-    pub fn now(facts: &Facts) -> Arc<Self> {
-        Arc::new(Self { at: SystemTime::now(), facts: facts.clone() })
-    }
-}
-
 /// So many finished requests, and no more: the oldest one makes room.
 #[derive(Debug)]
 pub struct Ring {
-    kept: Mutex<VecDeque<Arc<Finished>>>,
+    kept: Mutex<VecDeque<Arc<Facts>>>,
     most: usize,
 }
 
@@ -61,7 +43,7 @@ impl Ring {
     }
 
     /// Remembers a request.
-    pub fn keep(&self, new: Arc<Finished>) {
+    pub fn keep(&self, new: Arc<Facts>) {
         if self.most == 0 {
             return;
         }
@@ -75,16 +57,16 @@ impl Ring {
 
     /// Those that fit, the newest first, at most `most` of them.
     #[must_use]
-    pub fn find(&self, filter: &Filter, most: usize) -> Vec<Arc<Finished>> {
+    pub fn find(&self, filter: &Filter, most: usize) -> Vec<Arc<Facts>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().filter(|finished| filter.fits(&finished.facts)).take(most).cloned().collect()
+        kept.iter().rev().filter(|finished| filter.fits(finished)).take(most).cloned().collect()
     }
 
     /// The newest one of this id.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<Arc<Finished>> {
+    pub fn get(&self, id: &str) -> Option<Arc<Facts>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().find(|finished| finished.facts.id == id).cloned()
+        kept.iter().rev().find(|finished| finished.id == id).cloned()
     }
 }
 
@@ -116,8 +98,8 @@ mod tests {
     struct Into(Ring);
 
     impl Observer for Into {
-        fn finished(&self, facts: &Facts) {
-            self.0.keep(Finished::now(facts));
+        fn finished(&self, facts: &Arc<Facts>) {
+            self.0.keep(Arc::clone(facts));
         }
     }
 
@@ -130,7 +112,7 @@ mod tests {
             record.answered(200 + number, &Body::Empty);
         }
         let ids = |filter: &Filter| -> Vec<String> {
-            into.0.find(filter, 10).iter().map(|finished| finished.facts.id.clone()).collect()
+            into.0.find(filter, 10).iter().map(|finished| finished.id.clone()).collect()
         };
         assert_eq!(ids(&Filter::default()), ["4", "3", "2"]);
         assert_eq!(ids(&Filter { status: Some("203".to_owned()), ..Filter::default() }), ["3"]);

@@ -4,6 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `2026-11-23T04:29:48.123456Z`.
 pub(crate) fn rfc3339(moment: SystemTime) -> String {
+    String::from_utf8_lossy(&digits(moment)).into_owned()
+}
+
+/// The same in ASCII.
+pub(crate) fn digits(moment: SystemTime) -> [u8; 27] {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = date(days);
@@ -17,7 +22,7 @@ pub(crate) fn rfc3339(moment: SystemTime) -> String {
             rest /= 10;
         }
     }
-    String::from_utf8_lossy(&text).into_owned()
+    text
 }
 
 /// Year, month and day so many days after 1970 began, counted in eras of 400 years that begin in March.

@@ -10,7 +10,7 @@ use crate::{
     history::History,
     metrics::{self, METRICS, Metrics},
     otlp::Spans,
-    ring::{Finished, Ring},
+    ring::Ring,
 };
 
 /// Counts and remembers requests, then tells the next observer.
@@ -90,15 +90,14 @@ impl Observer for Witness {
         self.next.started();
     }
 
-    fn finished(&self, facts: &Facts) {
+    fn finished(&self, facts: &Arc<Facts>) {
         self.metrics.ended(facts);
         let traced = self.exports && facts.trace.is_some_and(|trace| trace.sampled);
-        if traced || self.ring.is_on() {
-            let finished = Finished::now(facts);
-            if traced && !self.spans.push(Arc::clone(&finished)) {
-                self.metrics.lose_spans(1);
-            }
-            self.ring.keep(finished);
+        if traced && !self.spans.push(Arc::clone(facts)) {
+            self.metrics.lose_spans(1);
+        }
+        if self.ring.is_on() {
+            self.ring.keep(Arc::clone(facts));
         }
         if let Some(captured) = &facts.captured {
             self.bodies.write(facts, captured);

@@ -8,10 +8,10 @@ use std::{
 
 use llm_router_balancer::{EndpointStatus, Reason, Standing};
 use llm_router_core::settings::OnRedisDown;
-use llm_router_endpoints::{Outcome, Phase, Pool, State, Trouble};
+use llm_router_endpoints::{Facts, Outcome, Phase, Pool, State, Trouble};
 use serde_json::{Value, json};
 
-use crate::{metrics::serves, ring::Finished, worker::Shared};
+use crate::{metrics::serves, worker::Shared};
 
 /// From one failed request in so many on, requests in general are said to fail.
 const MANY: usize = 20;
@@ -32,7 +32,7 @@ fn warn(text: String) -> Notice {
 }
 
 /// Everything there is to look at, what clients suffer from first. `recent` are the requests of the last minute.
-pub(super) fn notices(shared: &Shared, recent: &[Arc<Finished>]) -> Value {
+pub(super) fn notices(shared: &Shared, recent: &[Arc<Facts>]) -> Value {
     let state = shared.state();
     let mut all: Vec<Notice> = state.pools().flat_map(|pool| model(pool, recent)).collect();
     all.extend(router(shared, &state));
@@ -69,17 +69,16 @@ fn router(shared: &Shared, state: &State) -> Vec<Notice> {
 }
 
 /// What the requests of the last minute say together.
-fn requests(recent: &[Arc<Finished>]) -> Vec<Notice> {
+fn requests(recent: &[Arc<Facts>]) -> Vec<Notice> {
     let mut all = Vec::new();
-    let failed =
-        |finished: &&Arc<Finished>| finished.facts.status >= 500 || finished.facts.outcome == Outcome::Truncated;
+    let failed = |finished: &&Arc<Facts>| finished.status >= 500 || finished.outcome == Outcome::Truncated;
     let failures = recent.iter().filter(failed).count();
     if failures > 0 && failures * MANY >= recent.len() {
-        let last = recent.iter().find(failed).map_or("", |finished| &finished.facts.id);
+        let last = recent.iter().find(failed).map_or("", |finished| &finished.id);
         all.push(bad(format!("{failures} of {} requests of the last minute failed, such as {last}", recent.len())));
     }
     let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
-    for reason in recent.iter().filter_map(|finished| finished.facts.reason) {
+    for reason in recent.iter().filter_map(|finished| finished.reason) {
         *refused.entry(reason).or_default() += 1;
     }
     if !refused.is_empty() {
@@ -89,7 +88,7 @@ fn requests(recent: &[Arc<Finished>]) -> Vec<Notice> {
     all
 }
 
-fn model(pool: &Pool, recent: &[Arc<Finished>]) -> Vec<Notice> {
+fn model(pool: &Pool, recent: &[Arc<Facts>]) -> Vec<Notice> {
     let name = &pool.model.name;
     let status = pool.balancer.status();
     let mut all: Vec<Notice> = status.iter().filter_map(|status| provider(name, status, recent)).collect();
@@ -103,7 +102,7 @@ fn model(pool: &Pool, recent: &[Arc<Finished>]) -> Vec<Notice> {
     all
 }
 
-fn provider(model: &Arc<str>, status: &EndpointStatus, recent: &[Arc<Finished>]) -> Option<Notice> {
+fn provider(model: &Arc<str>, status: &EndpointStatus, recent: &[Arc<Facts>]) -> Option<Notice> {
     let id = &status.id;
     let last = last_failure(model, id, recent);
     let said = last.map(|(count, trouble, ago)| {
@@ -134,11 +133,11 @@ fn why(reason: Reason) -> &'static str {
 }
 
 /// How many attempts at a provider failed in the last minute; how the last of them did, and how long ago.
-fn last_failure(model: &Arc<str>, id: &Arc<str>, recent: &[Arc<Finished>]) -> Option<(usize, Trouble, Duration)> {
-    let of = recent.iter().filter(|finished| finished.facts.model.as_ref() == Some(model));
+fn last_failure(model: &Arc<str>, id: &Arc<str>, recent: &[Arc<Facts>]) -> Option<(usize, Trouble, Duration)> {
+    let of = recent.iter().filter(|finished| finished.model.as_ref() == Some(model));
     let troubles: Vec<(Trouble, SystemTime)> = of
         .flat_map(|finished| {
-            let facts = &finished.facts;
+            let facts = finished;
             let broken = facts.outcome == Outcome::Truncated && facts.provider.as_ref() == Some(id);
             let tries = facts.tries.iter().filter(|failed| failed.provider == *id).map(|failed| failed.trouble);
             tries.chain(broken.then_some(Trouble::Truncated)).map(|trouble| (trouble, finished.at))

@@ -11,14 +11,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
 use llm_router_balancer::EndpointStatus;
-use llm_router_endpoints::{Body, BodyError, BoxFuture, Phase, Pool};
+use llm_router_endpoints::{Body, BodyError, BoxFuture, Facts, Phase, Pool};
 use serde_json::{Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Page, Visit, attention::notices, json as answer_json, requests::brief};
 use crate::{
     metrics::{ModelView, serves},
-    ring::{Filter, Finished},
+    ring::Filter,
     worker::Shared,
 };
 
@@ -93,24 +93,21 @@ pub(super) fn overview(shared: &Shared) -> Value {
     })
 }
 
-fn recent(shared: &Shared) -> Vec<Arc<Finished>> {
+fn recent(shared: &Shared) -> Vec<Arc<Facts>> {
     let now = SystemTime::now();
     let mut all = shared.witness.ring.find(&Filter::default(), usize::MAX);
     all.retain(|finished| now.duration_since(finished.at).is_ok_and(|age| age < RECENT));
     all
 }
 
-fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Finished>]) -> Value {
+fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Facts>]) -> Value {
     let name = &pool.model.name;
     let view = shared.witness.metrics.model(name);
-    let of_model: Vec<&Finished> = recent
-        .iter()
-        .filter(|finished| finished.facts.model.as_ref() == Some(name))
-        .map(|finished| &**finished)
-        .collect();
+    let of_model: Vec<&Facts> =
+        recent.iter().filter(|finished| finished.model.as_ref() == Some(name)).map(|finished| &**finished).collect();
     let providers: Vec<Value> =
         pool.balancer.status().iter().map(|status| provider(status, &view, pool, shared, &of_model)).collect();
-    let firsts = || of_model.iter().filter_map(|finished| finished.facts.first_byte).collect();
+    let firsts = || of_model.iter().filter_map(|finished| finished.first_byte).collect();
     json!({
         "name": name,
         "strategy": view.strategy,
@@ -122,10 +119,10 @@ fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Finished>]) -> Value {
     })
 }
 
-fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Shared, recent: &[&Finished]) -> Value {
+fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Shared, recent: &[&Facts]) -> Value {
     let counted = view.provider(&status.id);
     let (in_flight, tokens) = shared.witness.history.provider(&pool.model.name, &status.id);
-    let firsts = recent.iter().filter(|finished| finished.facts.provider.as_ref() == Some(&status.id));
+    let firsts = recent.iter().filter(|finished| finished.provider.as_ref() == Some(&status.id));
     json!({
         "id": status.id,
         "type": counted.kind,
@@ -144,7 +141,7 @@ fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Sha
         "tokens_out": counted.tokens[1],
         "tokens_cached": counted.tokens[2],
         "uncounted_pieces": counted.pieces,
-        "first_token_ms": quantile(firsts.filter_map(|finished| finished.facts.first_byte).collect(), 0.5),
+        "first_token_ms": quantile(firsts.filter_map(|finished| finished.first_byte).collect(), 0.5),
     })
 }
 

@@ -8,11 +8,7 @@ use llm_router_endpoints::{Body, BoxFuture, Facts};
 use serde_json::{Value, json};
 
 use super::{Page, Visit, json as answer_json};
-use crate::{
-    bodies::body,
-    ring::{Filter, Finished},
-    stamp,
-};
+use crate::{bodies::body, ring::Filter, stamp};
 
 inventory::submit! { Page { method: Method::GET, path: "/admin/requests", answer: list } }
 inventory::submit! { Page { method: Method::GET, path: "/admin/requests/{id}", answer: one } }
@@ -57,8 +53,8 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// A request in a list.
-pub(super) fn brief(finished: &Finished) -> Value {
-    let facts = &finished.facts;
+pub(super) fn brief(finished: &Facts) -> Value {
+    let facts = finished;
     json!({
         "id": facts.id,
         "at": stamp::rfc3339(finished.at),
@@ -80,8 +76,8 @@ pub(super) fn brief(finished: &Finished) -> Value {
 }
 
 /// A request with everything that is known of it.
-fn whole(finished: &Finished) -> Value {
-    let facts = &finished.facts;
+fn whole(finished: &Facts) -> Value {
+    let facts = finished;
     let mut value = brief(finished);
     value["trace_id"] = facts.trace.map(|trace| format!("{:032x}", trace.id)).into();
     value["bytes_in"] = facts.received.into();

@@ -21,10 +21,13 @@ pub(crate) const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "D
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// By route pattern, one entry a method.
-    pub routes: HashMap<Arc<str>, Arc<RouteSeries>>,
+    pub routes: HashMap<Arc<str>, Arc<RouteSeries>, Quick>,
     /// By model.
-    pub models: HashMap<Arc<str>, Arc<ModelSeries>>,
+    pub models: HashMap<Arc<str>, Arc<ModelSeries>, Quick>,
 }
+
+/// Keys come from the configuration, so nobody outside can make them collide.
+type Quick = foldhash::fast::RandomState;
 
 impl Tables {
     /// The series of a snapshot. What an earlier snapshot had too goes on counting.

@@ -14,10 +14,11 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use llm_router_core::settings::Traces;
+use llm_router_endpoints::Facts;
 use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 
-use crate::{fetch::fetch, ring::Finished, worker::Shared};
+use crate::{fetch::fetch, worker::Shared};
 
 /// The most requests that wait to be sent; more are counted and left out.
 const MOST: usize = 8192;
@@ -30,15 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest time for the last messages of a process.
 const LAST: Duration = Duration::from_secs(2);
 
-/// Finished requests on their way to a collector.
+/// Facts requests on their way to a collector.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
-    waiting: Mutex<VecDeque<Arc<Finished>>>,
+    waiting: Mutex<VecDeque<Arc<Facts>>>,
 }
 
 impl Spans {
     /// Takes a request in, if there is room; says whether there was.
-    pub(crate) fn push(&self, finished: Arc<Finished>) -> bool {
+    pub(crate) fn push(&self, finished: Arc<Facts>) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let room = waiting.len() < MOST;
         if room {
@@ -47,7 +48,7 @@ impl Spans {
         room
     }
 
-    fn batch(&self) -> Vec<Arc<Finished>> {
+    fn batch(&self) -> Vec<Arc<Facts>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let size = waiting.len().min(BATCH);
         waiting.drain(..size).collect()
@@ -76,7 +77,7 @@ async fn send_all(shared: &Shared, traces: &Traces, trust: &Arc<ClientConfig>, w
         if batch.is_empty() {
             return;
         }
-        let kind = |finished: &Finished| shared.witness.kind_of(&finished.facts);
+        let kind = |finished: &Facts| shared.witness.kind_of(finished);
         let body = span::message(&batch, &kind).to_string();
         let fault = match timeout(PATIENCE, fetch(&traces.endpoint, trust, request(traces, body))).await {
             Err(_) => Some(format!("no answer within {PATIENCE:?}")),

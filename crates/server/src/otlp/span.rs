@@ -11,8 +11,6 @@ use std::{
 use llm_router_endpoints::{Facts, Outcome, Trace};
 use serde_json::{Value, json};
 
-use crate::ring::Finished;
-
 /// A span that answers somebody.
 const SERVER: u8 = 2;
 /// A span that asks somebody.
@@ -21,7 +19,7 @@ const CLIENT: u8 = 3;
 const ERROR: u8 = 2;
 
 /// A message with the spans of some requests. `kind` knows the type of the provider that answered.
-pub(super) fn message(batch: &[Arc<Finished>], kind: &dyn Fn(&Finished) -> &'static str) -> Value {
+pub(super) fn message(batch: &[Arc<Facts>], kind: &dyn Fn(&Facts) -> &'static str) -> Value {
     let spans: Vec<Value> = batch.iter().flat_map(|finished| spans(finished, kind(finished))).collect();
     let resource = json!({"attributes": [
         text("service.name", "llm-router"),
@@ -31,8 +29,8 @@ pub(super) fn message(batch: &[Arc<Finished>], kind: &dyn Fn(&Finished) -> &'sta
     json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]})
 }
 
-fn spans(finished: &Finished, kind: &str) -> Vec<Value> {
-    let facts = &finished.facts;
+fn spans(finished: &Facts, kind: &str) -> Vec<Value> {
+    let facts = finished;
     let Some(trace) = &facts.trace else { return Vec::new() };
     let began = finished.at.checked_sub(facts.took).unwrap_or(UNIX_EPOCH);
     let mut spans = vec![own(facts, trace, began)];
