@@ -54,6 +54,15 @@ async fn why_a_request_went_where_it_went_is_told_afterwards() {
     assert_eq!(list(&router, "?status=4xx").await, ["two"]);
     assert_eq!(list(&router, "?model=m&provider=well&outcome=complete&status=200").await, ["one"]);
     assert_eq!(list(&router, "?limit=1").await, ["two"]);
+    for (query, why) in [
+        ("?statuss=200", "\"statuss\" is no filter; there are model, provider"),
+        ("?status=good", "status=good is neither a status"),
+        ("?limit=many", "limit=many is no number"),
+        ("?outcome=done", "there are complete, "),
+    ] {
+        let reply = admin(&router).get(&format!("/admin/requests{query}")).await;
+        assert!(reply.status == 400 && reply.json()["error"].as_str().expect("text").contains(why), "{}", reply.text());
+    }
     let key = ClientKey::of_key(b"sk-of-m").to_string();
     assert_eq!(list(&router, &format!("?key={key}")).await, ["one"]);
     assert!(!admin(&router).get("/admin/requests").await.text().contains("sk-of-m"), "a key is shown");
@@ -70,6 +79,37 @@ async fn why_a_request_went_where_it_went_is_told_afterwards() {
     let sent = seen.headers["traceparent"].to_str().expect("text").to_owned();
     assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && sent.ends_with("-01"), "{sent}");
     assert_ne!(sent, TRACE, "the router's own span is the provider's parent");
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_tells_who_answered_and_only_where_it_is_wanted() {
+    let (router, _busy, well) = started().await;
+    let silent = Router::start(&models([("m", vec![Provider::new("well", "vllm", &well.url())])]), &[]);
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9});
+    let native = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    let prompted = json!({"model_name": "m", "user_last_statement": "hi"});
+    let routes = [
+        ("/v1/chat/completions", &chat),
+        ("/v1/messages", &chat),
+        ("/api/chat", &native),
+        ("/api/conversation_with_model", &prompted),
+    ];
+    for (path, body) in routes {
+        for stream in [false, true] {
+            let mut body = body.clone();
+            body["stream"] = stream.into();
+            let reply = router.client().post(path, body.to_string()).await;
+            assert_eq!(reply.status, 200, "{path} {}", reply.text());
+            assert_eq!(reply.headers["x-llm-router-provider"], "well");
+            for name in ["x-llm-router-attempts", "x-llm-router-overhead-us"] {
+                let told = reply.headers.get(name).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+                assert!(told.is_some(), "{path} {stream} {name}: {:?}", reply.headers);
+            }
+            let reply = silent.client().post(path, body.to_string()).await;
+            assert_eq!(reply.status, 200, "{path} {}", reply.text());
+            assert!(!reply.headers.contains_key("x-llm-router-attempts"), "{path} tells without being asked to");
+        }
+    }
 }
 
 async fn list(router: &Router, query: &str) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use llm_router_core::{dialect::Surface, json::Peek, translate::WordReader};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout_at;
@@ -164,6 +164,11 @@ async fn stream(
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = format!("chatcmpl-{}", asker.id);
     let chunks = Chunks { id, created, model: asker.pool.model.name.to_string(), started };
+    let mut told = HeaderMap::new();
+    if call.state.settings.metrics.details {
+        // What becomes a stream takes the record along.
+        call.note(|record| record.tell(&mut told));
+    }
     let head = &answer.head;
     let body = if head.status.is_success() && headers::is_stream(&head.headers) {
         let (first, rest) = Retold::new(&answer.first, answer.rest, WordReader::new(operation), chunks);
@@ -172,6 +177,7 @@ async fn stream(
         Body::from(chunks.all(&whole(&mut answer, operation, asker.pool.memory.largest_answer()).await?))
     };
     let mut response = Response::new(body);
+    *response.headers_mut() = told;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

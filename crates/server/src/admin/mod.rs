@@ -76,6 +76,13 @@ impl Visit {
         let mut values = pairs.filter(|(key, value)| *key == name && !value.is_empty());
         values.next().map(|(_, value)| decoded(&value.replace('+', " ")))
     }
+
+    /// The first name in the query that is none of these.
+    #[must_use]
+    pub fn unknown_field(&self, known: &[&str]) -> Option<String> {
+        let names = self.head.uri.query()?.split('&').filter_map(|pair| pair.split('=').next());
+        names.filter(|name| !name.is_empty()).find(|name| !known.contains(name)).map(decoded)
+    }
 }
 
 fn decoded(text: &str) -> String {

@@ -8,11 +8,13 @@ use llm_router_endpoints::{Body, BoxFuture, Facts};
 use serde_json::{Value, json};
 
 use super::{Page, Visit, json as answer_json};
-use crate::{bodies::body, ring::Filter, stamp};
+use crate::{bodies::body, metrics::outcome_words as outcomes, ring::Filter, stamp};
 
 inventory::submit! { Page { method: Method::GET, path: "/admin/requests", answer: list } }
 inventory::submit! { Page { method: Method::GET, path: "/admin/requests/{id}", answer: one } }
 
+/// What a list may be asked for.
+const FIELDS: [&str; 6] = ["model", "provider", "outcome", "status", "key", "limit"];
 /// The most requests of one answer.
 const MOST: usize = 1000;
 /// How many requests an answer has when nobody says.
@@ -20,19 +22,40 @@ const USUAL: usize = 100;
 
 fn list(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
     Box::pin(async {
-        let field = |name| visit.field(name);
-        let filter = Filter {
-            model: field("model"),
-            provider: field("provider"),
-            outcome: field("outcome"),
-            status: field("status"),
-            key: field("key"),
+        let (filter, most) = match wanted(visit) {
+            Ok(wanted) => wanted,
+            Err(why) => return answer_json(StatusCode::BAD_REQUEST, &json!({"error": why})),
         };
-        let most = field("limit").and_then(|limit| limit.parse().ok()).unwrap_or(USUAL).min(MOST);
         let ring = &visit.shared.witness.ring;
         let requests: Vec<Value> = ring.find(&filter, most).iter().map(|finished| brief(finished)).collect();
         answer_json(StatusCode::OK, &json!({"kept": ring.is_on(), "requests": requests}))
     })
+}
+
+/// Which requests are wanted, and how many at most.
+fn wanted(visit: &Visit) -> Result<(Filter, usize), String> {
+    let field = |name| visit.field(name);
+    if let Some(name) = visit.unknown_field(&FIELDS) {
+        return Err(format!("{name:?} is no filter; there are {}", FIELDS.join(", ")));
+    }
+    let limit = field("limit").map(|limit| limit.parse().map_err(|_| format!("limit={limit} is no number")));
+    let most = limit.transpose()?.unwrap_or(USUAL).min(MOST);
+    let filter = Filter {
+        model: field("model"),
+        provider: field("provider"),
+        outcome: field("outcome"),
+        status: field("status"),
+        key: field("key"),
+    };
+    let status = filter.status.as_deref();
+    if let Some(status) = status.filter(|status| status.strip_suffix("xx").unwrap_or(status).parse::<u16>().is_err()) {
+        return Err(format!("status={status} is neither a status such as 404 nor a class such as 5xx"));
+    }
+    let outcome = filter.outcome.as_deref();
+    if let Some(outcome) = outcome.filter(|outcome| !outcomes().any(|known| known == *outcome)) {
+        return Err(format!("outcome={outcome} is none; there are {}", outcomes().collect::<Vec<_>>().join(", ")));
+    }
+    Ok((filter, most))
 }
 
 fn one(visit: &Visit) -> BoxFuture<'_, Response<Body>> {

@@ -241,6 +241,6 @@ fn between(facts: &Facts, first: Duration) -> Option<Duration> {
 }
 
 /// The words of the outcomes, in the order of their counters.
-fn outcome_words() -> impl Iterator<Item = &'static str> {
+pub(crate) fn outcome_words() -> impl Iterator<Item = &'static str> {
     OUTCOMES.iter().map(|outcome| outcome.name())
 }
