@@ -2,11 +2,13 @@
 
 mod client;
 mod models;
+mod redis;
 mod router;
 mod wire;
 
 pub use client::{Client, Reply};
 pub use models::{Provider, models};
+pub use redis::Redis;
 pub use router::Router;
 pub use wire::{WireAnswer, answers};
 

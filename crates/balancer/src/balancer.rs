@@ -124,6 +124,12 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         self.shared.peers.store(count.max(1), Ordering::Relaxed);
     }
 
+    /// How many replicas there are, this one included, as far as is known here.
+    #[must_use]
+    pub fn peers(&self) -> u32 {
+        self.shared.peers.load(Ordering::Relaxed)
+    }
+
     /// Somebody else found this endpoint down: it is left alone until then, unless it is the last. Says whether there
     /// is such an endpoint.
     pub fn hint_down(&self, id: &str, until: Tick) -> bool {

@@ -174,6 +174,7 @@ impl Order {
         let total = pool.model.options.timeouts.total.or(state.settings.upstream.timeouts.total);
         let total = total.into_iter().chain(self.limit).min();
         self.deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
+        let key = self.record.as_ref().and_then(|record| record.key);
         let plan = |target: &Target| source.plan(target);
         let (record, progress) = (&mut self.record, &*self.progress);
         let mut note = |note: Note<'_>| {
@@ -186,7 +187,7 @@ impl Order {
         };
         let size = u32::try_from(self.body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
         let affinity = pool.sticky_key().and_then(|kept| affinity::key(kept, &self.headers, &peek));
-        let mut wish = Wish::of(&self.headers, pool)?;
+        let mut wish = Wish::of(key, &self.headers, pool)?;
         (wish.size, wish.affinity) = (size, affinity);
         let upstream = &*self.upstream;
         let attempts = Attempts { upstream, pool, plan: &plan, wish: &wish, started, note: &mut note }.run();

@@ -50,7 +50,6 @@ pub struct Pool {
     sticky_key: Option<StickyKey>,
     /// Whether a second provider is asked when the first is slow.
     hedges: bool,
-    has_line: bool,
     /// Where its answers are held.
     pub(crate) memory: Memory,
 }
@@ -114,7 +113,6 @@ impl Pool {
             explain,
             sticky_key: needs.affinity.then(|| model.options.sticky_key.unwrap_or(settings.models.sticky_key)),
             hedges: members.len() > 1 && model.options.hedge.unwrap_or(retry.hedge),
-            has_line: needs.permits || members.iter().any(|member| member.config.max_concurrency.is_some()),
             model: Arc::clone(model),
             balancer,
             members,
@@ -146,11 +144,6 @@ impl Pool {
     /// Whether a second provider is asked when the first is slow.
     pub(crate) fn hedges(&self) -> bool {
         self.hedges
-    }
-
-    /// Whether requests may have to wait for one another.
-    pub(crate) fn has_line(&self) -> bool {
-        self.has_line
     }
 
     /// Whether a request may be sent again after so many providers; if so it is counted.

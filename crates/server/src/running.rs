@@ -124,7 +124,8 @@ impl Running {
         let mut handed_over = shared.handed_over.subscribe();
         let upstream = Arc::new(Connections::new(&shared.state().settings, Arc::clone(&trust)));
         let collectors = trust;
-        let leases = shared.state().leases.as_ref().and_then(|leases| leases.take_work());
+        let leases = shared.state().leases.clone();
+        let mut sharing = leases.as_ref().and_then(|leases| leases.take_work());
         let work = async move {
             let pages = async {
                 match admin {
@@ -147,10 +148,15 @@ impl Running {
                 ended = duties => ended,
                 // These go on while requests under way end.
                 () = probe::providers(Arc::clone(&shared), upstream) => Ok(()),
-                () = shared_leases(leases) => Ok(()),
+                () = share(&mut sharing) => Ok(()),
                 () = history::beat(&shared) => Ok(()),
                 () = otlp::export(&shared, &collectors) => Ok(()),
             };
+            if let (Some(leases), Some(farewell)) = (leases, sharing) {
+                // The other routers need not wait for the end of a session to know that this one is gone.
+                leases.store().close();
+                farewell.await;
+            }
             otlp::last(&shared, &collectors).await;
             ended
         };
@@ -259,9 +265,10 @@ impl Running {
 }
 
 /// The work of the shared leases, if there are any. When it ends the rest goes on.
-async fn shared_leases(work: Option<BoxFuture<'static, ()>>) {
-    if let Some(work) = work {
-        work.await;
+async fn share(work: &mut Option<BoxFuture<'static, ()>>) {
+    if let Some(going) = work {
+        going.await;
+        *work = None;
     }
     std::future::pending::<()>().await;
 }

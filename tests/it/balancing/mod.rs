@@ -3,6 +3,7 @@
 mod fair;
 mod hedge;
 mod retry;
+mod shared;
 mod sticky;
 mod tags;
 

@@ -48,6 +48,10 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// nobody to tell.
     fn tell(&self, _name: &str, _hint: Hint) {}
 
+    /// Says farewell: waiters and later requests are refused, and what this process holds is given back. To be called
+    /// when the requests are through.
+    fn close(&self) {}
+
     /// The sequence of numbers of this name that all processes draw from; `None` in a store for one process.
     fn tickets(&self, _name: &str) -> Option<Arc<dyn TicketSource>> {
         None

@@ -38,6 +38,8 @@ pub(super) type Noting<'a> = &'a mut (dyn FnMut(Note<'_>) + Send);
 pub(super) struct Asker<'a> {
     pub(super) upstream: &'a dyn Upstream,
     pub(super) pool: &'a Pool,
+    /// What is asked of the balancer.
+    pub(super) wish: &'a Wish,
     /// The client's headers.
     pub(super) headers: &'a HeaderMap,
     /// The name of the request.
@@ -65,9 +67,8 @@ impl Asker<'_> {
     pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
         let plan = |target: &Target| self.plan(target, question);
         let started = Instant::now();
-        let wish = Wish::of(self.headers, self.pool)?;
-        let (upstream, pool) = (self.upstream, self.pool);
-        match (Attempts { upstream, pool, plan: &plan, wish: &wish, started, note }).run().await? {
+        let Self { upstream, pool, wish, .. } = *self;
+        match (Attempts { upstream, pool, plan: &plan, wish, started, note }).run().await? {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::Unasked(_) => Err(Lost::Error(Error::Internal)),
         }

@@ -37,6 +37,7 @@ use crate::{
     state::Lease,
     upstream::BoxFuture,
     view::View,
+    wish::Wish,
 };
 
 impl<P: Prompted> Endpoint for Text<P> {
@@ -87,7 +88,8 @@ async fn run(endpoint: &dyn Prompted, name: &str, call: &mut Call) -> Result<Res
     let headers = std::mem::take(&mut call.head.headers);
     let id = call.record.as_ref().map(|record| record.id.clone()).unwrap_or_default();
     let in_batch = matches!(work, Work::Each { .. });
-    let asker = Asker { upstream: &*upstream, pool, headers: &headers, id: &id, in_batch };
+    let wish = Wish::of(call.record.as_ref().and_then(|record| record.key), &headers, pool)?;
+    let asker = Asker { upstream: &*upstream, pool, wish: &wish, headers: &headers, id: &id, in_batch };
     match call.deadline {
         None => answer(call, &asker, question, work).await,
         Some((at, total)) => {

@@ -3,6 +3,7 @@
 
 mod disconnects;
 mod doctor;
+mod exclusive;
 mod operators;
 mod process;
 mod simulate;

@@ -10,13 +10,13 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use llm_router_balancer::store::redis::{Address, RedisConfig, RedisStore};
+//! use llm_router_balancer::store::{LeaseStore, redis::{Address, RedisConfig, RedisStore}};
 //!
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! let (store, driver) = RedisStore::new(RedisConfig::new(Address::Server("127.0.0.1".to_owned(), 6379)))?;
 //! let driver = tokio::spawn(driver);
-//! // ... store.acquire(want).await, store.release(id, fence) ...
-//! store.close();
+//! // ... Balancer::builder().store(Arc::new(store.clone())), or store.acquire(want).await, store.release(id, fence) ...
+//! store.close(); // the driver says farewell and ends
 //! driver.await??;
 //! # Ok(())
 //! # }
@@ -72,12 +72,6 @@ impl RedisStore {
         Ok((Self { shared }, driver.run()))
     }
 
-    /// Says farewell: waiters and later requests are refused, the leases of this process end, and so does the driver.
-    /// Close when the requests are through.
-    pub fn close(&self) {
-        self.shared.close();
-    }
-
     /// How many wait and how many leases are held, in this process.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
@@ -98,6 +92,10 @@ impl LeaseStore for RedisStore {
 
     fn watch(&self, listener: Weak<dyn StoreListener>) {
         self.shared.listen(listener);
+    }
+
+    fn close(&self) {
+        self.shared.close();
     }
 
     fn tell(&self, name: &str, hint: Hint) {
