@@ -16,10 +16,14 @@ const CHAT: &str = "/v1/chat/completions";
 const ASK: &str = r#"{"model_name":"m","user_last_statement":"hi","max_new_tokens":200000}"#;
 
 async fn start(script: &str, settings: &[(&str, &str)]) -> (MockServer, Router) {
+    start_of("openai", script, settings).await
+}
+
+async fn start_of(kind: &str, script: &str, settings: &[(&str, &str)]) -> (MockServer, Router) {
     let mock = Mock::spawn(Script::parse(script).expect("the script is well-formed")).await.expect("a port is free");
     let settings: Vec<_> =
         [("probe_interval", "0"), ("use_prometheus", "true")].iter().chain(settings).copied().collect();
-    let providers = ["a", "b"].map(|id| Provider::new(id, "openai", &mock.url()));
+    let providers = ["a", "b"].map(|id| Provider::new(id, kind, &mock.url()));
     let router = Router::start(&models([("m", providers.into())]), &settings);
     (mock, router)
 }
@@ -97,6 +101,26 @@ async fn an_answer_that_finds_no_room_is_refused_and_its_provider_not_blamed() {
     // Untouched it passes through, piece by piece.
     let reply = router.client().post(CHAT, question(10)).await;
     assert!(reply.status == 200 && reply.whole && reply.body.len() > 400_000);
+}
+
+#[tokio::test]
+async fn a_stream_that_keeps_more_than_there_is_room_for_ends_with_an_error() {
+    // The last event of a response tells all of it again, so all of it is kept.
+    let (_mock, router) = start_of("ollama", "size=400000", &[("max_buffered_size", "300000")]).await;
+    let body = r#"{"model":"m","stream":true,"max_output_tokens":200000,"input":"hi"}"#;
+    let reply = router.client().post("/v1/responses", body).await;
+    let text = reply.text();
+    assert!(reply.status == 200 && !reply.whole, "{text:.300}");
+    assert!(text.contains("router_memory_full") && !text.contains("event: response.completed"), "{text:.300}");
+    until("all is given back", async || held(&router) == 0 && router.in_flight() == 0).await;
+    // Where nothing is kept there is no need of room.
+    let body = question(10).slice(1..);
+    let body = [&br#"{"stream":true,"#[..], &body].concat();
+    let reply = router.client().post("/v1/messages", body).await;
+    assert!(reply.status == 200 && reply.whole && reply.body.len() > 400_000, "{:.300}", reply.text());
+    let state = router.running().shared().state().clone();
+    let failed: u64 = state.pools().flat_map(|pool| pool.balancer.status()).map(|status| status.failed).sum();
+    assert_eq!(failed, 0);
 }
 
 #[tokio::test]

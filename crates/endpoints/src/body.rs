@@ -43,6 +43,9 @@ pub enum BodyError {
     /// The router is stopping, and the time for requests under way is up.
     #[error("the router is stopping")]
     Stopping,
+    /// So many bytes of bodies may be in memory, and are.
+    #[error("the router holds {0} bytes of requests and answers, and may hold no more")]
+    MemoryFull(usize),
     /// The body is larger than the limit, in bytes.
     #[error("larger than {0} bytes")]
     TooLarge(usize),

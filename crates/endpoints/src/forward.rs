@@ -238,7 +238,7 @@ impl Order {
             events: events.then_some(self.surface),
             framed: answer.framed,
             idle: answer.idle,
-            _held: answer.held,
+            held: answer.held,
             keepalive: comments.then_some(every),
             deadline: self.deadline,
             life: self.life.clone(),

@@ -66,6 +66,18 @@ impl Memory {
 }
 
 impl Held {
+    /// Holds so many in all, more or fewer than before.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Full> {
+        if bytes >= self.bytes {
+            return if bytes == self.bytes { Ok(()) } else { self.grow(bytes - self.bytes) };
+        }
+        if let Some(memory) = &self.memory {
+            memory.fetch_sub(self.bytes - bytes, Relaxed);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
     /// Holds more.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         let Some(memory) = &self.memory else { return Ok(()) };

@@ -17,7 +17,7 @@ use crate::{
     body::{Body, BodyError},
     boundary::Boundary,
     life::{Life, Phase, Until},
-    memory::Held,
+    memory::{Full, Held},
     record::{Outcome, Record},
     state::Lease,
     view::View,
@@ -43,7 +43,7 @@ pub(crate) struct Terms {
     /// The life of the process.
     pub life: Life,
     /// What is held of the answer.
-    pub _held: Held,
+    pub held: Held,
 }
 
 /// A provider's answer in flight. Its end, or its drop, settles the lease and the record.
@@ -173,7 +173,7 @@ impl Relay {
         if let Some(lease) = self.lease.take() {
             match &error {
                 // Not the provider's fault: the lease is given up.
-                BodyError::Stopping => drop(lease),
+                BodyError::Stopping | BodyError::MemoryFull(_) => drop(lease),
                 BodyError::Idle(_) | BodyError::Total(_) => lease.fail(Failure::Timeout),
                 _ => lease.fail(Failure::Truncated),
             }
@@ -194,7 +194,9 @@ impl Relay {
     /// Bytes of the provider as the client is to see them.
     fn convert(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
         let elapsed = self.record.as_ref().map(|record| record.started.elapsed());
-        match self.view.frame(data, elapsed) {
+        let (data, fault) = self.view.frame(data, elapsed);
+        let room = self.terms.held.set(self.view.held()).err().map(|Full(most)| BodyError::MemoryFull(most));
+        match (data, fault.or(room)) {
             (data, None) => Ok(data),
             (data, Some(fault)) if data.is_empty() => Err(fault),
             (data, fault) => {
@@ -265,9 +267,9 @@ impl Relay {
 fn told(error: &BodyError) -> ErrorInfo {
     let kind = match error {
         BodyError::Garbled(fault) => return fault.info(),
-        BodyError::Stopping => {
-            return ErrorInfo::new(ErrorKind::Overloaded, format!("the answer ends here: {error}"))
-                .code("router_stopping");
+        BodyError::Stopping | BodyError::MemoryFull(_) => {
+            let code = if let BodyError::Stopping = error { "router_stopping" } else { "router_memory_full" };
+            return ErrorInfo::new(ErrorKind::Overloaded, format!("the answer ends here: {error}")).code(code);
         }
         BodyError::Idle(_) | BodyError::Total(_) => ErrorKind::Timeout,
         BodyError::Cut(_) | BodyError::TooLarge(_) => ErrorKind::Upstream,

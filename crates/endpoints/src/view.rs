@@ -52,6 +52,15 @@ impl View {
         (out.into(), fault)
     }
 
+    /// Bytes that are kept of it.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Translated(translator) => translator.held(),
+            // Its tap has a few fixed buffers.
+            Self::Watched(_) | Self::Plain => 0,
+        }
+    }
+
     /// Whether the last event of a stream has come.
     pub(crate) fn is_done(&self) -> bool {
         match self {

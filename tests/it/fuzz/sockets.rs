@@ -21,13 +21,14 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
-fn router(url: &str) -> Router {
+/// `waits`: how long it waits for a client.
+fn router(url: &str, waits: &'static str) -> Router {
     let settings = [
         ("probe_interval", "0"),
         ("server_workers_count", "1"),
-        ("header_read_timeout", "20ms"),
-        ("body_read_timeout", "20ms"),
-        ("keep_alive_timeout", "20ms"),
+        ("header_read_timeout", waits),
+        ("body_read_timeout", waits),
+        ("keep_alive_timeout", waits),
         ("response_header_timeout", "100ms"),
         ("idle_timeout", "100ms"),
     ];
@@ -48,7 +49,7 @@ async fn talk(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 fn whatever_a_client_sends_the_answers_are_http() {
     let runtime = runtime();
     let mock = runtime.block_on(Mock::spawn(Script::default())).expect("a port is free");
-    let router = router(&mock.url());
+    let router = router(&mock.url(), "20ms");
     let good = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: r\r\ncontent-length: {}\r\n\r\n{ASK}", ASK.len());
     let chunks = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n{:x};a=b\r\n{ASK}\r\n0\r\nt: \
@@ -81,7 +82,7 @@ fn whatever_a_client_sends_the_answers_are_http() {
 fn whatever_a_provider_sends_the_answer_is_http() {
     let runtime = runtime();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
-    let router = router(&format!("http://{}", listener.local_addr().expect("it is bound")));
+    let router = router(&format!("http://{}", listener.local_addr().expect("it is bound")), "10s");
     let bodies = inputs("crates/core/tests/golden/replies/chat").into_iter();
     let streams = inputs("crates/core/tests/golden/streams/chat").into_iter();
     let seeds = bodies.map(|body| (body, "application/json")).chain(streams.map(|body| (body, "text/event-stream")));

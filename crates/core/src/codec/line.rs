@@ -36,9 +36,9 @@ impl LineCutter {
         Self { ending, limit, held: Vec::new(), skip_line_feed: false }
     }
 
-    /// Whether bytes of an unfinished line wait.
-    pub(super) fn holds(&self) -> bool {
-        !self.held.is_empty()
+    /// How many bytes of an unfinished line wait.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Hands every line that `bytes` completes to `sink`, without its ending.

@@ -32,10 +32,16 @@ impl NdjsonDecoder {
         })
     }
 
+    /// How many bytes of an unfinished line wait.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lines.held()
+    }
+
     /// Whether the stream stands inside a line.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        self.lines.holds()
+        self.lines.held() > 0
     }
 }
 

@@ -81,10 +81,16 @@ impl SseDecoder {
         })
     }
 
+    /// How many bytes of an unfinished event wait.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lines.held() + self.data.len()
+    }
+
     /// Whether the stream stands inside an event.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        self.lines.holds() || self.has_data
+        self.lines.held() > 0 || self.has_data
     }
 }
 

@@ -78,6 +78,14 @@ impl Frames {
         }
     }
 
+    /// How many bytes of an unfinished event wait.
+    fn held(&self) -> usize {
+        match self {
+            Self::Sse(decoder) => decoder.held(),
+            Self::Ndjson(decoder) => decoder.held(),
+        }
+    }
+
     /// Reads on: every event that `bytes` completes goes to `reader`.
     pub(super) fn feed(
         &mut self,
@@ -212,6 +220,14 @@ impl ReplyTranslator {
         };
         *failed = done.is_err();
         done
+    }
+
+    /// Bytes of a stream that are kept, about: an event that is not whole yet, and the answer so far where the last
+    /// event tells it all again.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let Some(stream) = &self.stream else { return 0 };
+        stream.frames.held() + if self.surface() == Surface::Responses { stream.size } else { 0 }
     }
 
     /// The provider's stream has ended.

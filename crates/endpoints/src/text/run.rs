@@ -200,7 +200,7 @@ fn relay(call: &mut Call, first: Bytes, rest: Body, lease: Option<Lease>, idle: 
         keepalive: (!every.is_zero()).then_some(every),
         deadline: call.deadline,
         life: call.life.clone(),
-        _held: Held::default(),
+        held: Held::default(),
     };
     Relay::new(rest, first, View::Plain, lease, call.record.take(), terms)
 }

@@ -43,13 +43,16 @@ impl Watch {
         let in_flight = |sample: &Sample| sample.in_flight as f64;
         let most_memory = nice(self.0.iter().map(memory).fold(1.0, f64::max));
         let most_in_flight = nice(self.0.iter().map(in_flight).fold(1.0, f64::max));
+        let (name, rest) = title.split_once(": ").unwrap_or((title, ""));
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
              viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-             <text x=\"{LEFT}\" y=\"20\" font-weight=\"bold\">{title}</text>\n\
+             <text x=\"{LEFT}\" y=\"20\" font-weight=\"bold\">{name}</text>\n\
+             <text x=\"{LEFT}\" y=\"{:.0}\" fill=\"#555555\">{rest}</text>\n\
              <text x=\"{LEFT}\" y=\"38\" fill=\"#3b6fb6\">resident memory, MiB</text>\n\
              <text x=\"{:.0}\" y=\"38\" fill=\"#b6703b\" text-anchor=\"end\">requests in flight</text>\n",
+            HEIGHT - 6.0,
             WIDTH - RIGHT
         );
         for step in 0..=4 {
