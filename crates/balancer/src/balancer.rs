@@ -61,8 +61,11 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Chooses an endpoint and reserves it. Never waits.
     ///
     /// # Errors
-    /// [`PickError`]: nothing can serve now.
+    /// [`PickError`]: nothing can serve now, or the places are granted by a store.
     pub fn pick(&self, demand: &Demand<'_>) -> Result<Lease<T, C>, PickError> {
+        if self.shared.needs.permits && self.shared.store.is_some() {
+            return Err(PickError::Stored);
+        }
         match self.try_pick(demand, self.shared.clock.now(), Duration::ZERO, None) {
             Picked::Lease(lease) => Ok(lease),
             Picked::Wait(error, _) | Picked::Never(error) => Err(error),
@@ -353,7 +356,7 @@ fn refuse<T, C: Clock>(pool: &Pool<T, C>, sieve: &Sieve, now: Tick) -> Picked<T,
     let error = pool.refusal(sieve, now);
     match error {
         PickError::Busy { .. } | PickError::Unavailable { .. } => Picked::Wait(error, sieve.earliest),
-        PickError::Empty | PickError::NoMatch | PickError::Exhausted => Picked::Never(error),
+        PickError::Empty | PickError::NoMatch | PickError::Exhausted | PickError::Stored => Picked::Never(error),
     }
 }
 

@@ -23,6 +23,10 @@ pub enum PickError {
         /// When a place is expected to become free, if that is known.
         retry_after: Option<Duration>,
     },
+    /// The places are granted by a [store](crate::LeaseStore), which [`Balancer::acquire`](crate::Balancer::acquire)
+    /// alone asks: whoever picks never waits for anybody.
+    #[error("the places are granted by a store, which must be waited for")]
+    Stored,
     /// Every endpoint is left alone for now.
     #[error("every endpoint is unavailable")]
     Unavailable {
@@ -67,7 +71,7 @@ impl PickError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after } | Self::Unavailable { retry_after } => *retry_after,
-            Self::Empty | Self::NoMatch | Self::Exhausted => None,
+            Self::Empty | Self::NoMatch | Self::Exhausted | Self::Stored => None,
         }
     }
 }

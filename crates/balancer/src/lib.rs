@@ -46,17 +46,88 @@
 //! | `first_available_optim` | the same, and prefers an endpoint that is ready for the class of the request |
 //! | `sticky` | the same key to the same endpoint, within 1.25 times its share |
 //!
+//! # Wait for a place, and try again
+//!
+//! ```
+//! use std::time::Duration;
+//! use llm_router_balancer::{AnyStrategy, Balancer, Demand, EndpointConfig, Failure, Tried};
+//!
+//! # async fn ask(_: &str) -> Result<String, Failure> { Ok("hello".to_owned()) }
+//! # async fn example() -> Result<String, Box<dyn std::error::Error>> {
+//! let host = |id: &str| {
+//!     let mut config = EndpointConfig::new(id);
+//!     config.max_concurrency = std::num::NonZeroU32::new(4); // the fifth request waits here, not there
+//!     config.with(format!("http://{id}:8080"))
+//! };
+//! let hosts = Balancer::builder()
+//!     .strategy(AnyStrategy::from_name("adaptive")?)
+//!     .endpoint(host("a"))
+//!     .endpoint(host("b"))
+//!     .build()?;
+//!
+//! let mut tried = Tried::default();
+//! loop {
+//!     let deadline = Some(hosts.now() + Duration::from_secs(30)); // of the waiting in line
+//!     let key = Demand::key_of("customer 7"); // customers take turns in line
+//!     let lease = hosts.acquire(&Demand { size: 120, key, deadline, tried, ..Demand::default() }).await?;
+//!     tried.insert(lease.key()); // another try goes elsewhere
+//!     match ask(lease.target()).await {
+//!         Ok(answer) => {
+//!             lease.succeed();
+//!             return Ok(answer);
+//!         }
+//!         Err(failure) => {
+//!             lease.fail(failure);
+//!             if !hosts.may_retry() {
+//!                 return Err(failure.name().into()); // help must not become the load
+//!             }
+//!         }
+//!     }
+//! }
+//! # }
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # assert_eq!(runtime.block_on(example()).unwrap(), "hello");
+//! ```
+//!
+//! # Health
+//!
+//! How a lease ends is what health is learned from: five failures in a row, or half of those in twenty seconds, and the
+//! endpoint is left alone, for a second at first; then one request finds out. [`Failure`] says which endings blame the
+//! endpoint: a mistake of the client's never does. Beside that a program may tell what it knows:
+//!
+//! ```
+//! use llm_router_balancer::{Balancer, Demand, Endpoint, Failure, Reason, Standing};
+//!
+//! let pool = Balancer::builder().endpoint(Endpoint::new("a", ())).endpoint(Endpoint::new("b", ())).build()?;
+//! for _ in 0..10 {
+//!     let lease = pool.pick(&Demand::default())?;
+//!     if lease.endpoint().id() == "a" { lease.fail(Failure::Connect) } else { lease.succeed() }
+//! }
+//! assert!(matches!(pool.status()[0].standing, Standing::Paused { reason: Reason::Failing, .. }));
+//! assert_eq!(pool.pick(&Demand::default())?.endpoint().id(), "b");
+//!
+//! pool.probe_result("a", true); // an active probe of yours: the next request may find out
+//! pool.drain("b"); // by hand: no new leases
+//! assert_eq!(pool.pick(&Demand::default())?.endpoint().id(), "a");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Several processes
+//!
+//! [`BalancerBuilder::store`] has a [`LeaseStore`] grant the permits, so that limits hold over all processes; the module
+//! `store::redis` has one, and a program to begin with. [`LocalStore`] stands in for it in tests.
+//!
 //! # Time
 //!
-//! The crate knows no runtime. Time comes from a [`Clock`]; a program with a runtime implements it over its own timer.
-//! [`SystemClock`] starts one thread for all timers of the process when somebody first has to wait. [`ManualClock`] is
-//! for tests and simulations.
+//! The crate knows no runtime. Time comes from a [`Clock`]; a program with a runtime implements it over its own timer,
+//! as shown there. [`SystemClock`] starts one thread for all timers of the process when somebody first has to wait, and
+//! works with every runtime. [`ManualClock`] is for tests and simulations.
 //!
 //! # Bounds
 //!
 //! A balancer holds up to [`Mask::CAPACITY`] endpoints and lets [`QueueSettings::max_waiting`] requests wait. A lease
-//! allocates nothing, unless it waits, is explained, or comes from a store. Limits hold for this process alone unless
-//! there is a store.
+//! allocates nothing, unless it waits, is explained, or comes from a store. Limits hold for this process alone, but
+//! under strategies that need permits (`first_available`, `first_available_optim`) with a store.
 //!
 //! # Features
 //!

@@ -11,6 +11,20 @@ use super::{Clock, Sleep, Sleepers, Tick};
 use crate::sync::lock;
 
 /// Time that moves when told. Clones share it.
+///
+/// ```
+/// use std::time::Duration;
+/// use llm_router_balancer::{Balancer, Demand, Endpoint, Failure, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let pool = Balancer::builder().clock(clock.clone()).endpoint(Endpoint::new("a", ())).build()?;
+/// let pause = Failure::Overloaded { retry_after: Some(Duration::from_secs(20)) };
+/// pool.pick(&Demand::default())?.fail(pause);
+/// assert!(pool.pick(&Demand::default()).is_err(), "it asked to be left alone");
+/// clock.advance(Duration::from_secs(20)); // takes no time
+/// pool.pick(&Demand::default())?.succeed();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<Shared>);
 

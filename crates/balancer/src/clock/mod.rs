@@ -62,8 +62,34 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the time, and wakes those who wait for it.
 ///
-/// A program with a runtime implements this over the clock of its runtime, in about ten lines; then nothing here
-/// starts a thread. Time never goes backwards.
+/// A program with a runtime implements this over the clock of its runtime; then nothing here starts a thread. Time never
+/// goes backwards.
+///
+/// ```
+/// use llm_router_balancer::{Balancer, Clock, Demand, Endpoint, Sleep, Tick};
+///
+/// struct TokioClock(tokio::time::Instant); // when it began
+///
+/// impl Clock for TokioClock {
+///     fn now(&self) -> Tick {
+///         Tick::ZERO + self.0.elapsed()
+///     }
+///
+///     fn sleep_until(&self, at: Tick) -> Sleep {
+///         if at == Tick::NEVER {
+///             return Box::pin(std::future::pending());
+///         }
+///         Box::pin(tokio::time::sleep_until(self.0 + at.since(Tick::ZERO)))
+///     }
+/// }
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # let _inside = runtime.enter();
+/// let clock = TokioClock(tokio::time::Instant::now());
+/// let pool = Balancer::builder().clock(clock).endpoint(Endpoint::new("a", ())).build()?;
+/// pool.pick(&Demand::default())?.succeed();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// The present moment. Called once per operation; about 30 ns on common machines.
     fn now(&self) -> Tick;

@@ -57,6 +57,41 @@ pub struct Needs {
 }
 
 /// Chooses an endpoint.
+///
+/// ```
+/// use llm_router_balancer::{Balancer, Choice, Demand, EndpointConfig, Member, Strategy, View};
+///
+/// /// The fastest one that has not more to do than its weight says.
+/// struct Nearest;
+///
+/// impl Strategy for Nearest {
+///     type Plan = Vec<f64>; // made of the endpoints when they change; () where nothing is to be kept
+///
+///     fn plan(&self, members: &[Member]) -> Vec<f64> {
+///         members.iter().map(|member| member.weight).collect()
+///     }
+///
+///     fn choose(&self, view: &View<'_, Vec<f64>>, _: &Demand<'_>) -> Choice {
+///         let free = |index: &usize| f64::from(view.in_flight(*index)) < view.plan()[*index];
+///         let near = view.eligible().iter().filter(free).min_by(|a, b| view.latency(*a).total_cmp(&view.latency(*b)));
+///         near.map_or(Choice::None, Choice::Use) // None: whoever picks is told that all are busy or waits in line
+///     }
+/// }
+///
+/// let near = |id: &str, weight| {
+///     let mut config = EndpointConfig::new(id);
+///     config.weight = weight;
+///     config.with(())
+/// };
+/// let pool = Balancer::builder().strategy(Nearest).endpoint(near("a", 1.0)).endpoint(near("b", 2.0)).build()?;
+/// let held: Vec<_> = (0..3).map(|_| pool.pick(&Demand::default())).collect::<Result<_, _>>()?;
+/// assert!(pool.pick(&Demand::default()).is_err());
+/// # drop(held);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Given to a balancer as it is, a strategy costs a direct call. To choose it by name, beside those of this crate, put it
+/// in a [`Registry`]; then its plan is `()`.
 pub trait Strategy: Send + Sync + 'static {
     /// What is derived from the list of endpoints, off the path of requests.
     type Plan: Send + Sync + 'static;

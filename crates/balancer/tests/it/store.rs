@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use llm_router_balancer::store::{Candidate, Mode, StoreError, Want};
-use llm_router_balancer::{Demand, LeaseStore, LocalStore, ManualClock};
+use llm_router_balancer::{Demand, LeaseStore, LocalStore, ManualClock, PickError};
 
 use crate::support::{Task, builder, limited, seconds};
 
@@ -66,4 +66,5 @@ fn a_balancer_over_a_store_shares_its_limits_with_others() {
     assert!(lease.fence().unwrap() > fence);
     drop(lease);
     assert!(Task::new(one.acquire(&demand)).ready().is_ok());
+    assert!(matches!(one.pick(&demand), Err(PickError::Stored)), "nothing is handed out behind the store's back");
 }

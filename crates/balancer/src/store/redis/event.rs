@@ -40,6 +40,7 @@ impl std::fmt::Display for StoreEvent {
             Self::Down { reason } => write!(f, "redis does not answer: {reason}"),
             Self::Quarantine { left_ms } => write!(f, "redis was replaced; it grants nothing for {left_ms} ms"),
             Self::Lost { leases } => write!(f, "{leases} leases were lost"),
+            Self::Peers { count: 1 } => write!(f, "no other process shares the pool"),
             Self::Peers { count } => write!(f, "{count} processes share the pool"),
             Self::Evicts { policy } => write!(f, "redis evicts leases: maxmemory-policy {policy}"),
         }

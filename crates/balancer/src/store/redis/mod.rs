@@ -6,7 +6,42 @@
 //! Redlock would buy nothing. A partition of the servers is bounded by `min-replicas-to-write 1` and
 //! `min-replicas-max-lag`, which [`RedisConfig::lag`] must not be less than.
 //!
-//! Nothing is spawned here but the two tasks of the client library, by the driver, for as long as it runs:
+//! A balancer over it waits in the line that all processes share, holds what no other process holds, and learns from
+//! the others which endpoint is down:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use llm_router_balancer::store::{LeaseStore, redis::{Address, RedisConfig, RedisStore}};
+//! use llm_router_balancer::{AnyStrategy, Balancer, Demand, Endpoint};
+//!
+//! # async fn print(_: &str) {}
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let (store, driver) = RedisStore::new(RedisConfig::new(Address::Server("127.0.0.1".to_owned(), 6379)))?;
+//!     let driver = tokio::spawn(driver); // it does all the work; nothing else is spawned
+//!     let printers = Balancer::builder()
+//!         .name("printers") // the same in every process
+//!         .strategy(AnyStrategy::from_name("first_available")?) // one at a time, over all processes
+//!         .endpoint(Endpoint::new("ground floor", "10.0.0.1"))
+//!         .endpoint(Endpoint::new("first floor", "10.0.0.2"))
+//!         .store(Arc::new(store.clone()))
+//!         .build()?;
+//!     let lease = printers.acquire(&Demand::default()).await?; // `pick` never waits, so it asks no store
+//!     tokio::select! {
+//!         () = print(lease.target()) => lease.succeed(),
+//!         () = lease.lost() => eprintln!("stopped for too long: somebody else may print there now"),
+//!     }
+//!     store.close(); // the others need not wait for the end of our session
+//!     driver.await??;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A server that nobody used before grants nothing for the first 15 s ([`RedisConfig::ttl`] and [`RedisConfig::lag`]):
+//! it might have lost its memory, and what it granted must end first.
+//!
+//! Nothing is spawned here but the two tasks of the client library, by the driver, for as long as it runs. Without a
+//! balancer:
 //!
 //! ```no_run
 //! use std::sync::Arc;
