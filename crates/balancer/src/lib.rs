@@ -132,6 +132,7 @@
 //! # Features
 //!
 //! `redis`: leases that several processes share. `sim`: the simulator; what it finds stands in `docs/SIMULATION.md`.
+//! What a pick costs, and what the leases were put through, stands in `docs/FIGURES.md`.
 
 mod acquire;
 mod balancer;
