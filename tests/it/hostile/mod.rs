@@ -2,7 +2,9 @@
 //! not, and ten thousand of them leave nothing behind.
 
 mod accepted;
+mod h2;
 mod inputs;
+mod slow;
 mod values;
 
 use std::{

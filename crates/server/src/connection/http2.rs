@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,14 +16,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use llm_router_core::settings::Server;
 use llm_router_endpoints::Body;
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::Drive;
-use crate::{
-    conduit::{Clock, Tracked},
-    service,
-    worker::Worker,
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep_until},
 };
+
+use super::{
+    Drive,
+    takers::{Taken, Takers},
+};
+use crate::{conduit::Clock, service, worker::Worker};
 
 /// How many requests a client may have under way over one connection.
 const MOST_STREAMS: u32 = 256;
@@ -38,27 +41,42 @@ pub(super) fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let takers = Takers::new(server.write_timeout);
+    let watching = Arc::clone(&takers);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let request = request.map(|body| if body.is_end_stream() { Body::Empty } else { Body::frames(body) });
         let answer = service::answer(Arc::clone(&worker), Arc::clone(&clock), request);
-        async move { Ok::<Response<Tracked>, Infallible>(answer.await) }
+        let takers = Arc::clone(&watching);
+        async move { Ok::<Response<Taken>, Infallible>(answer.await.map(|body| takers.watch(body))) }
     });
-    http2::Builder::new(TokioExecutor::new())
+    let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(server.max_header.get()).unwrap_or(u32::MAX))
         .max_concurrent_streams(MOST_STREAMS)
-        .serve_connection(TokioIo::new(Begun { first, io }), service)
+        .serve_connection(TokioIo::new(Begun { first, io }), service);
+    Http2 { connection, look: Box::pin(sleep_until(takers.next_look())), takers }
 }
 
-impl<S, V> Drive for http2::Connection<TokioIo<Begun<S>>, V, TokioExecutor>
+/// A connection, and a look at its streams now and then.
+struct Http2<C> {
+    connection: C,
+    takers: Arc<Takers>,
+    look: Pin<Box<Sleep>>,
+}
+
+impl<S, V> Drive for Http2<http2::Connection<TokioIo<Begun<S>>, V, TokioExecutor>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    V: HttpService<Incoming, ResBody = Tracked, Error = Infallible> + Unpin,
+    V: HttpService<Incoming, ResBody = Taken, Error = Infallible> + Unpin,
     V::Future: Send + 'static,
-    Self: Future<Output = hyper::Result<()>> + Unpin,
+    http2::Connection<TokioIo<Begun<S>>, V, TokioExecutor>: Future<Output = hyper::Result<()>> + Unpin,
 {
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(self).poll(cx).map(|ended| {
+        while self.look.as_mut().poll(cx).is_ready() {
+            self.takers.give_up();
+            self.look.as_mut().reset(self.takers.next_look());
+        }
+        Pin::new(&mut self.connection).poll(cx).map(|ended| {
             if let Err(error) = ended {
                 tracing::debug!(%error, "client connection ended");
             }
@@ -66,7 +84,7 @@ where
     }
 
     fn end(&mut self) {
-        Pin::new(self).graceful_shutdown();
+        Pin::new(&mut self.connection).graceful_shutdown();
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod http1;
 mod http2;
 mod intake;
+mod takers;
 
 use std::{
     future::poll_fn,
