@@ -69,6 +69,16 @@ fn account(value: &Value) -> String {
         let failure = failed["failure"].as_str().unwrap_or("-");
         let _ = writeln!(text, "  failed: {provider} ({failure}) after {} ms", number(&failed["took_ms"]));
     }
+    let hedge = &value["hedge"];
+    if hedge.is_object() {
+        let which = if hedge["won"] == true { "second" } else { "first" };
+        let given_up = hedge["given_up"].as_str().map(|id| format!(", {id} was let go")).unwrap_or_default();
+        let at = number(&hedge["began_ms"]);
+        let _ = writeln!(text, "  slow: a second provider was asked at {at} ms; the {which} one answered{given_up}");
+    }
+    if value["over_retry_budget"] == true {
+        let _ = writeln!(text, "  not sent again: the budget for that was used up");
+    }
     for (number, choice) in value["choices"].as_array().into_iter().flatten().enumerate() {
         let _ = writeln!(text, "  choice {}:", number + 1);
         for considered in choice.as_array().into_iter().flatten() {
@@ -92,10 +102,16 @@ mod tests {
     fn the_account_names_every_candidate_and_what_failed() {
         let value = json!({"id": "a", "status": 200, "outcome": "complete", "attempts": 2, "provider": "well",
             "failed_attempts": [{"provider": "busy", "failure": "503", "took_ms": 1.5}],
+            "hedge": {"won": true, "given_up": "slow", "began_ms": 12.5}, "over_retry_budget": true,
             "choices": [[{"provider": "busy", "chosen": true, "verdict": "could serve", "score": 0.5}]]});
         let text = account(&value);
-        for expected in ["failed: busy (503) after 1.500 ms", "-> busy: could serve, score 0.5000", "answered by well"]
-        {
+        for expected in [
+            "failed: busy (503) after 1.500 ms",
+            "slow: a second provider was asked at 12.500 ms; the second one answered, slow was let go",
+            "not sent again",
+            "-> busy: could serve, score 0.5000",
+            "answered by well",
+        ] {
             assert!(text.contains(expected), "{text}");
         }
         assert_eq!(percent("a/b c"), "a%2Fb%20c");
