@@ -18,6 +18,7 @@ mod matrix;
 mod memory_bound;
 mod metrics;
 mod on_disconnect;
+mod pressure;
 mod prometheus;
 mod redis_frozen;
 mod reload;
