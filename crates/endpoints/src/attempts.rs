@@ -82,10 +82,9 @@ pub(crate) struct Heard {
 }
 
 /// What asking came to.
-#[expect(clippy::large_enum_variant, reason = "it lives for one match; a box would cost every request an allocation")]
 pub(crate) enum Outcome {
     /// A provider's answer, or its refusal that no other improved on.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// An answer that needed no provider.
     Unasked(translate::Answer),
 }
@@ -93,7 +92,7 @@ pub(crate) enum Outcome {
 /// What went wrong so far.
 #[derive(Default)]
 struct Troubles {
-    refusal: Option<Answer>,
+    refusal: Option<Box<Answer>>,
     failure: Option<UpstreamError>,
     untranslatable: Option<TranslateError>,
     none: Option<AcquireError>,
@@ -195,11 +194,21 @@ async fn send(
     request: Request<Body>,
 ) -> Result<Response<Body>, UpstreamError> {
     match upstream.send(target, request).await {
-        Err(UpstreamError::Stale(cause)) => match plan(target) {
-            Ok(Plan::Send(prepared)) => upstream.send(target, prepared.request).await,
-            _ => Err(UpstreamError::Broken(cause)),
-        },
+        // Boxed, since it is rare.
+        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, target, cause)).await,
         sent => sent,
+    }
+}
+
+async fn send_again(
+    upstream: &dyn Upstream,
+    plan: Planner<'_>,
+    target: &Target,
+    cause: Box<dyn std::error::Error + Send + Sync>,
+) -> Result<Response<Body>, UpstreamError> {
+    match plan(target) {
+        Ok(Plan::Send(prepared)) => upstream.send(target, prepared.request).await,
+        _ => Err(UpstreamError::Broken(cause)),
     }
 }
 

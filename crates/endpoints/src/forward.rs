@@ -1,6 +1,7 @@
 //! Forwards a client's request: peek, ask, and relay the answer.
 
 use std::{
+    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -26,7 +27,7 @@ use crate::{
     headers,
     judge::Answer,
     leaving::{Asking, Bounds, Kept, Progress},
-    life::{Life, Phase},
+    life::Life,
     memory::Held,
     prepare::Source,
     record::{Outcome as End, Record},
@@ -136,11 +137,7 @@ pub(crate) enum Settled {
 impl Order {
     async fn ask(mut self) -> Asked {
         let life = self.life.clone();
-        let outcome = tokio::select! {
-            biased;
-            outcome = self.outcome() => outcome,
-            () = life.reached(Phase::Ending) => Err(Error::Stopping),
-        };
+        let outcome = life.unless_ending(pin!(self.outcome())).await.unwrap_or(Err(Error::Stopping));
         Asked { order: self, outcome }
     }
 
@@ -159,14 +156,14 @@ impl Order {
             record.model = Some(Arc::clone(&pool.model.name));
             record.stream = stream;
         }
-        let id = self.record.as_ref().map(|record| record.id.clone()).unwrap_or_default();
+        let id = self.record.as_ref().and_then(|record| HeaderValue::from_str(&record.id).ok());
         let source = Source {
             operation: self.operation,
             model: &pool.model.name,
             body: &self.body,
             peek: &peek,
             headers: &self.headers,
-            id: &id,
+            id: id.as_ref(),
             unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
@@ -190,7 +187,7 @@ impl Order {
         let mut wish = Wish::of(key, &self.headers, pool)?;
         (wish.size, wish.affinity) = (size, affinity);
         let upstream = &*self.upstream;
-        let attempts = Attempts { upstream, pool, plan: &plan, wish: &wish, started, note: &mut note }.run();
+        let attempts = pin!(Attempts { upstream, pool, plan: &plan, wish: &wish, started, note: &mut note }.run());
         match self.deadline {
             None => attempts.await,
             Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),
@@ -198,7 +195,7 @@ impl Order {
     }
 
     /// From here on the answer belongs to the client: nothing is tried again.
-    fn relay(mut self, answer: Answer) -> Response<Body> {
+    fn relay(mut self, answer: Box<Answer>) -> Response<Body> {
         let (status, events) = (answer.head.status.as_u16(), headers::is_stream(&answer.head.headers));
         let (mut head, relay) = self.relayed(answer, status, events);
         if events {
@@ -216,7 +213,8 @@ impl Order {
         }
     }
 
-    fn relayed(&mut self, answer: Answer, status: u16, events: bool) -> (Parts, Relay) {
+    fn relayed(&mut self, answer: Box<Answer>, status: u16, events: bool) -> (Parts, Relay) {
+        let answer = *answer;
         let mut head = answer.head;
         if let Some(fields) = answer.losses.header_value()
             && let Ok(dropped) = HeaderValue::from_str(&fields)

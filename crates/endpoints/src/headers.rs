@@ -28,15 +28,19 @@ const PASSED: [HeaderName; 5] = [
 
 /// The headers of a request to a provider.
 #[must_use]
-pub(crate) fn upstream(target: &Target, client: &HeaderMap, request_id: &str) -> HeaderMap {
-    let mut headers = target.headers().clone();
-    for name in &PASSED {
-        for value in client.get_all(name) {
+pub(crate) fn upstream(target: &Target, client: &HeaderMap, request_id: Option<&HeaderValue>) -> HeaderMap {
+    // As large as it can become: growing would hash every name once more.
+    let mut headers = HeaderMap::with_capacity(target.headers().len() + PASSED.len() + 3);
+    for (name, value) in target.headers() {
+        headers.append(name, value.clone());
+    }
+    for (name, value) in client {
+        if PASSED.contains(name) {
             headers.append(name, value.clone());
         }
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, id);
+    if let Some(id) = request_id {
+        headers.insert(REQUEST_ID, id.clone());
     }
     target.api_type().require(&mut headers);
     headers
@@ -56,6 +60,10 @@ pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("x-llm-router-tim
 
 /// Takes out of a provider's answer what belongs to its connection alone.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let doomed = |name: &HeaderName| HOP_BY_HOP.contains(name);
+    if !headers.keys().any(doomed) {
+        return;
+    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -65,7 +73,10 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         // What frames the body is not for a provider's `Connection` header to take away.
         .filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE)
         .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
+    for name in named {
+        headers.remove(name);
+    }
+    while let Some(name) = headers.keys().find(|name| doomed(name)).cloned() {
         headers.remove(name);
     }
 }

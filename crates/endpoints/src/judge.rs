@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,9 +30,9 @@ use crate::{
 /// What came of asking one provider.
 pub(crate) enum Attempt {
     /// An answer for the client.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// A refusal that another provider may not share; passed on if there is no other.
-    Refusal(Answer),
+    Refusal(Box<Answer>),
     /// No answer.
     Failed(UpstreamError),
     /// The answer found no room here.
@@ -93,7 +93,10 @@ pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Le
             lease.fail(failure);
             Attempt::Refusal(answer)
         }
-        Ok((answer, None)) => Attempt::Answer(Answer { lease: Some(lease), ..answer }),
+        Ok((mut answer, None)) => {
+            answer.lease = Some(lease);
+            Attempt::Answer(answer)
+        }
     }
 }
 
@@ -122,7 +125,7 @@ async fn read(
     response: Response<Body>,
     target: &Target,
     reading: Reading<'_>,
-) -> Result<(Answer, Option<Failure>), Stop> {
+) -> Result<(Box<Answer>, Option<Failure>), Stop> {
     let Reading { translator, losses, stream, started, memory } = reading;
     let (mut head, body) = response.into_parts();
     if head.status.is_informational() {
@@ -141,9 +144,11 @@ async fn read(
     let (first, held) = (Bytes::new(), memory.hold());
     let translated = translator.is_some();
     let (rest, lease) = (body, None);
-    let mut answer = Answer { head, first, rest, translator, translated, lease, losses, framed, idle, held, provider };
+    // Boxed: it passes through many hands.
+    let mut answer =
+        Box::new(Answer { head, first, rest, translator, translated, lease, losses, framed, idle, held, provider });
     let most = memory.largest_answer();
-    match timeout(limits.first_token, begin(&mut answer, most, stream, started)).await {
+    match timeout(limits.first_token, pin!(begin(&mut answer, most, stream, started))).await {
         Ok(begun) => begun?,
         Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token).into()),
     }
@@ -176,9 +181,10 @@ async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant)
             }
         }
         Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
-            translate_stream(answer, translator, started).await?;
+            // Boxed, like the next one: answers that are passed on need not carry their state.
+            Box::pin(translate_stream(answer, translator, started)).await?;
         }
-        Some(translator) => translate_whole(answer, translator, most, wanted, started).await?,
+        Some(translator) => Box::pin(translate_whole(answer, translator, most, wanted, started)).await?,
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The life of the process: running, draining, ending, over. Requests under way watch it.
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -65,6 +67,19 @@ impl Life {
     #[must_use]
     pub fn has_reached(&self, wanted: Phase) -> bool {
         self.0.now.load(Relaxed) >= wanted as u8
+    }
+
+    /// Does some work unless the process is ending; `None` when it ends first.
+    ///
+    /// This costs one atomic load a poll, and wakes nobody: whoever drives a connection polls what it does over it once
+    /// more when the phase changes, as [`Until`] tells.
+    pub async fn unless_ending<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if self.has_reached(Phase::Ending) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// Completes when the phase is `wanted` or a later one.

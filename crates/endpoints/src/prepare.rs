@@ -2,7 +2,7 @@
 //! dialect, translated where not.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use llm_router_core::{
     catalogue::Unsupported,
     json::{Peek, Pieces, with_model},
@@ -28,7 +28,7 @@ pub(crate) struct Source<'a> {
     /// The client's headers.
     pub headers: &'a HeaderMap,
     /// The name of the request.
-    pub id: &'a str,
+    pub id: Option<&'a HeaderValue>,
     /// What to do about fields that a provider cannot carry.
     pub unsupported: Unsupported,
     /// Seconds since 1970.
@@ -66,7 +66,7 @@ impl Source<'_> {
             public_model: self.model,
             upstream_model: target.upstream_model(),
             now: self.now,
-            seed: self.id,
+            seed: self.id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
             policy: match self.unsupported {
                 Unsupported::Drop => Policy::Drop,
                 Unsupported::Reject => Policy::Reject,

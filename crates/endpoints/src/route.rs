@@ -1,7 +1,8 @@
 //! Routes: which method and path lead to which endpoint, and in whose dialect errors go out.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use http::Method;
 use llm_router_core::dialect::Surface;
 

@@ -1,7 +1,6 @@
 //! One snapshot of everything a request is answered from. A reload makes a new one and swaps it in.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,6 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use foldhash::{HashMap, HashMapExt as _};
 use llm_router_balancer::{
     AcquireError, AnyStrategy, Balancer, BudgetSettings, Demand, Endpoint as Member, EndpointConfig, Fleet,
     QueueSettings, Registry, Tried, check_endpoints,

@@ -11,8 +11,12 @@ pub(crate) fn of(headers: &HeaderMap) -> String {
     let own = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match own.filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())) {
         Some(id) => id.to_owned(),
-        None => format!("{:016x}", fastrand::u64(..)),
+        None => hexadecimal(fastrand::u64(..)),
     }
+}
+
+fn hexadecimal(number: u64) -> String {
+    (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place)) as usize & 0xf])).collect()
 }
 
 #[cfg(test)]
@@ -27,5 +31,6 @@ mod tests {
             assert_eq!(of(&named(bad)).len(), 16, "{bad}");
         }
         assert_ne!(of(&HeaderMap::new()), of(&HeaderMap::new()));
+        assert_eq!(hexadecimal(0x0123_4567_89ab_cdef), "0123456789abcdef");
     }
 }

@@ -13,6 +13,7 @@ use llm_router_endpoints::{
     Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
     route::{Match, Scope},
 };
+use percent_encoding::percent_decode_str;
 
 use crate::{
     conduit::{Clock, OneMore, Tracked},
@@ -93,7 +94,8 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     let record = begin(Arc::clone(&placed.pattern));
     let endpoint = state.endpoint(placed);
     let mut call = Call {
-        rest: percent_encoding::percent_decode_str(rest).decode_utf8_lossy().into_owned(),
+        // Most routes have none.
+        rest: if rest.is_empty() { String::new() } else { percent_decode_str(rest).decode_utf8_lossy().into_owned() },
         surface: placed.route.surface,
         record: Some(record),
         upstream: Arc::clone(&worker.upstream) as Arc<dyn Upstream>,
@@ -121,12 +123,8 @@ fn bad_host(head: &http::request::Parts) -> Option<Error> {
 /// Has the endpoint answer: a panic is this one request's error, and so is the end of the process.
 async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
     let life = call.life.clone();
-    let answer = tokio::select! {
-        biased;
-        answer = Guarded(AssertUnwindSafe(pin!(endpoint.call(call)))) => answer,
-        () = life.reached(Phase::Ending) => Err(Error::Stopping),
-    };
-    let mut response = match answer {
+    let answer = life.unless_ending(pin!(Guarded(AssertUnwindSafe(endpoint.call(call))))).await;
+    let mut response = match answer.unwrap_or(Err(Error::Stopping)) {
         Ok(response) => response,
         Err(error) => {
             call.note(|record| record.refused(&error));

@@ -11,17 +11,18 @@ use crate::{
 };
 
 /// How much of an answer's end is kept, in bytes: more than any provider writes after its usage numbers.
-const TAIL: usize = 8 * 1024;
+const TAIL: usize = 2 * 1024;
 /// How much of its beginning: Anthropic's first event has the tokens read.
-const HEAD: usize = 4 * 1024;
+const HEAD: usize = 2 * 1024;
 const USAGE: &[u8] = b"\"usage\"";
 /// The longest mark looked for, in bytes.
 const MARK: usize = 64;
 
-/// Looks at the bytes of an answer on their way. Costs a copy of at most 8 KiB a frame, and allocates once.
+/// Looks at the bytes of an answer on their way. Costs a copy of at most 2 KiB a frame, and keeps 6 KiB at most.
 #[derive(Debug)]
 pub struct StreamTap {
     surface: Surface,
+    /// Of dialects that tell something in it.
     head: Vec<u8>,
     tail: Vec<u8>,
     /// Whether the event that ends a stream has begun.
@@ -33,14 +34,15 @@ impl StreamTap {
     #[must_use]
     pub fn new(operation: Operation) -> Self {
         let surface = surface(operation);
-        let head = if surface == Surface::Anthropic { HEAD } else { 0 };
-        Self { surface, head: Vec::with_capacity(head), tail: Vec::with_capacity(2 * TAIL), ending: false }
+        Self { surface, head: Vec::new(), tail: Vec::with_capacity(2 * TAIL), ending: false }
     }
 
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let room = self.head.capacity().min(HEAD) - self.head.len();
-        self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        if self.surface == Surface::Anthropic {
+            let room = HEAD - self.head.len();
+            self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        }
         if bytes.len() >= TAIL {
             self.look(bytes);
             self.tail.clear();
@@ -61,9 +63,11 @@ impl StreamTap {
     /// The usage numbers, where the answer had some.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
+        // No more than is kept of any answer, in whatever pieces it came.
+        let tail = &self.tail[self.tail.len().saturating_sub(TAIL)..];
         match self.surface {
             Surface::Ollama => {
-                let (input, output) = (number(&self.tail, "prompt_eval_count"), number(&self.tail, "eval_count"));
+                let (input, output) = (number(tail, "prompt_eval_count"), number(tail, "eval_count"));
                 (input.is_some() || output.is_some()).then(|| Usage {
                     input: input.unwrap_or_default(),
                     output: output.unwrap_or_default(),
@@ -72,7 +76,7 @@ impl StreamTap {
             }
             Surface::Anthropic => {
                 let first = memmem::find_iter(&self.head, USAGE).find_map(|at| at_key(&self.head, at));
-                let last = object::<anthropic::UsageWire>(&self.tail);
+                let last = object::<anthropic::UsageWire>(tail);
                 match (first.map(|wire: anthropic::UsageWire| Usage::from(wire)), last.map(Usage::from)) {
                     (Some(mut usage), Some(later)) => {
                         usage.update(later);
@@ -81,7 +85,7 @@ impl StreamTap {
                     (first, later) => first.or(later),
                 }
             }
-            _ => object::<openai::UsageWire>(&self.tail).map(Into::into),
+            _ => object::<openai::UsageWire>(tail).map(Into::into),
         }
     }
 
@@ -126,7 +130,9 @@ fn blank_line(bytes: &[u8]) -> bool {
 
 /// The last `usage` object in these bytes.
 fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    memmem::rfind_iter(bytes, USAGE).find_map(|at| at_key(bytes, at))
+    // Forwards, which is far quicker; behind the last object there may be a `null`.
+    let last = memmem::find_iter(bytes, USAGE).last()?;
+    at_key(bytes, last).or_else(|| memmem::rfind_iter(&bytes[..last], USAGE).find_map(|at| at_key(bytes, at)))
 }
 
 /// The object after the key at `at`.

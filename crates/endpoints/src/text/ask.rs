@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::Pin, time::Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
 use llm_router_balancer::Failure;
 use llm_router_core::{
@@ -64,7 +64,7 @@ impl Asker<'_> {
     }
 
     /// The beginning of an answer from whichever provider gives one, in that provider's own API.
-    pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Answer, Lost> {
+    pub(super) async fn answer(&self, question: &Question, note: Noting<'_>) -> Result<Box<Answer>, Lost> {
         let plan = |target: &Target| self.plan(target, question);
         let started = Instant::now();
         let Self { upstream, pool, wish, .. } = *self;
@@ -100,7 +100,7 @@ impl Asker<'_> {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.path(operation)?.clone();
-        *request.headers_mut() = headers::upstream(target, self.headers, self.id);
+        *request.headers_mut() = headers::upstream(target, self.headers, HeaderValue::from_str(self.id).ok().as_ref());
         // The client's own `accept` is about this route's answer, not about the provider's.
         request.headers_mut().remove(http::header::ACCEPT);
         Some(request)

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response, header, request};
 use http_body::Body as _;
 use llm_router_core::dialect::Surface;
-use llm_router_endpoints::{Body, BodyError, BoxFuture, Error};
+use llm_router_endpoints::{Body, BoxFuture, Error};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep},
@@ -22,11 +22,11 @@ use tokio::{
 
 use super::{
     answer::{Asked, Coding, write_head},
-    intake::Intake,
+    incoming::{Incoming, Watched},
 };
 use crate::{
     conduit::{Clock, Conduit, Tracked},
-    http1::{Collected, Framing, FramingError, HeadError, Outgoing, Reading, persistent, read, request},
+    http1::{Collected, HeadError, Outgoing, Reading, persistent, read, request},
     service,
     worker::Worker,
 };
@@ -67,10 +67,7 @@ enum At {
 struct Exchange {
     asked: Asked,
     stage: Stage,
-    framing: Framing,
-    intake: Option<Intake>,
-    /// The client waits to be told that its body is wanted (RFC 9110, 10.1.1).
-    expects: bool,
+    body: Incoming,
     /// The connection serves on behind the answer.
     keep: bool,
 }
@@ -84,14 +81,6 @@ enum Stage {
     Written,
     /// It broke: what is in `out` is the last the client gets.
     Broken,
-}
-
-/// What the client did while its request is answered.
-enum Watched {
-    /// Whoever reads the body can go on.
-    Progress,
-    /// It left.
-    Gone,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
@@ -178,8 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Has a request answered.
     fn begin(&mut self, head: request::Parts) {
-        let mut framing = match Framing::of_request(head.version, &head.headers) {
-            Ok(framing) => framing,
+        let (incoming, body) = match Incoming::begin(&head, &mut self.unread) {
+            Ok(begun) => begun,
             Err(error) => {
                 tracing::debug!(%error, "a client's request is refused");
                 return self.refuse(&Error::Head(error.to_string()));
@@ -187,28 +176,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         };
         let keep = persistent(head.version, &head.headers) && !self.ending;
         let asked = Asked::new(&head.method, head.version, keep);
-        let mut expects = false;
-        let (mut body, mut intake) = (Body::Empty, None);
-        if !framing.is_over() {
-            expects = head.version == http::Version::HTTP_11
-                && head.headers.get(header::EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-            let length = if let Framing::Length(length) = framing { Some(length) } else { None };
-            match framing.next(&mut self.unread) {
-                Ok(Some(piece)) if framing.is_over() => body = piece.into(),
-                first => {
-                    let (near, far) = Intake::new(length);
-                    match first {
-                        Ok(piece) => near.give(piece, framing.is_over()),
-                        Err(error) => near.fail(BodyError::Cut(error.into())),
-                    }
-                    (body, intake) = (Body::stream(far), Some(near));
-                }
-            }
-        }
         let answer =
             service::answer(Arc::clone(&self.worker), Arc::clone(&self.clock), Request::from_parts(head, body));
         let stage = Stage::Asking(Box::pin(answer));
-        self.at = At::Request(Box::new(Exchange { asked, stage, framing, intake, expects, keep }));
+        self.at = At::Request(Box::new(Exchange { asked, stage, body: incoming, keep }));
     }
 
     /// Answers what is no request, and takes no more.
@@ -252,7 +223,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                     }
                 }
             }
-            match ready!(self.watch(cx)) {
+            let Self { io, unread, room, out, .. } = self;
+            match ready!(exchange.body.watch(io, cx, unread, room, out)) {
                 Watched::Progress => {}
                 Watched::Gone => return Poll::Ready(Ok(true)),
             }
@@ -262,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// Behind the last answer. What the client still sends must not cost it the answer.
     fn last(&self) -> At {
         let At::Request(exchange) = &self.at else { return At::Closing };
-        if exchange.framing.is_over() && self.unread.is_empty() {
+        if exchange.body.is_read() && self.unread.is_empty() {
             At::Closing
         } else {
             At::Lingering(Box::pin(sleep(LINGER)))
@@ -273,18 +245,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     fn answer(&mut self, response: Response<Tracked>) {
         let At::Request(exchange) = &mut self.at else { return };
         let (head, body) = response.into_parts();
-        if !exchange.framing.is_over() && !exchange.expects && exchange.intake.as_ref().is_none_or(Intake::is_dropped) {
-            // What has come of a body that nobody reads is passed over.
-            while let Ok(Some(_)) = exchange.framing.next(&mut self.unread) {}
-        }
+        exchange.body.skip(&mut self.unread);
         let length = body.size_hint().exact();
         let coding = Coding::of(exchange.asked, head.status, length);
         let closes = head.headers.get_all(header::CONNECTION).iter().any(|value| value.as_bytes() == b"close");
-        exchange.keep = exchange.asked.keep
-            && !self.ending
-            && !closes
-            && coding != Coding::UntilClose
-            && exchange.framing.is_over();
+        exchange.keep =
+            exchange.asked.keep && !self.ending && !closes && coding != Coding::UntilClose && exchange.body.is_read();
         write_head(self.out.small(), exchange.asked, head.status, &head.headers, length, exchange.keep);
         exchange.stage = if exchange.asked.head_only { Stage::Written } else { Stage::Answering(body, coding) };
     }
@@ -320,51 +286,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             }
         }
         Poll::Ready(())
-    }
-
-    /// Reads what the client sends meanwhile: more of the body for whoever waits for it, or the end.
-    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Watched> {
-        loop {
-            let At::Request(exchange) = &mut self.at else { return Poll::Ready(Watched::Gone) };
-            let asked = exchange.intake.as_ref().filter(|intake| !exchange.framing.is_over() && intake.is_asked());
-            let waits = asked.is_some();
-            if let Some(intake) = asked {
-                match exchange.framing.next(&mut self.unread) {
-                    Ok(None) if !exchange.framing.is_over() => {}
-                    Ok(piece) => {
-                        intake.give(piece, exchange.framing.is_over());
-                        return Poll::Ready(Watched::Progress);
-                    }
-                    Err(error) => {
-                        intake.fail(BodyError::Cut(error.into()));
-                        return Poll::Ready(Watched::Progress);
-                    }
-                }
-                if std::mem::take(&mut exchange.expects) {
-                    self.out.small().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                    if let Poll::Ready(Err(_)) = self.out.write(&mut self.io, cx) {
-                        return Poll::Ready(Watched::Gone);
-                    }
-                }
-            } else if !self.unread.is_empty() {
-                // The next request is here already: reading on would be without a bound.
-                return Poll::Pending;
-            }
-            match ready!(read(&mut self.io, cx, &mut self.room)) {
-                Ok(more) if !more.is_empty() => {
-                    exchange.expects = false;
-                    self.unread = more;
-                }
-                // Whoever waits for the rest of the body may answer that it did not come.
-                _ if waits => {
-                    if let Some(intake) = &exchange.intake {
-                        intake.fail(BodyError::Cut(FramingError::Cut.into()));
-                    }
-                    return Poll::Ready(Watched::Progress);
-                }
-                _ => return Poll::Ready(Watched::Gone),
-            }
-        }
     }
 
     /// Lets a client that is still sending read its answer.

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,7 +14,7 @@ use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http2, service::HttpService};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use llm_router_core::settings::Server;
-use llm_router_endpoints::Body;
+use llm_router_endpoints::{Body, Phase, Until};
 use std::io;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -45,9 +45,14 @@ where
     let watching = Arc::clone(&takers);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let request = request.map(|body| if body.is_end_stream() { Body::Empty } else { Body::frames(body) });
-        let answer = service::answer(Arc::clone(&worker), Arc::clone(&clock), request);
         let takers = Arc::clone(&watching);
-        async move { Ok::<Response<Taken>, Infallible>(answer.await.map(|body| takers.watch(body))) }
+        let mut ending = Until::new(worker.shared.life.clone(), Phase::Ending);
+        let mut answer = Box::pin(service::answer(Arc::clone(&worker), Arc::clone(&clock), request));
+        poll_fn(move |cx| {
+            // hyper gives each request a task of its own, which must be woken when the process ends.
+            let _ = ending.poll(cx);
+            answer.as_mut().poll(cx).map(|answer| Ok::<Response<Taken>, Infallible>(answer.map(|body| takers.watch(body))))
+        })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -3,6 +3,7 @@
 mod answer;
 mod http1;
 mod http2;
+mod incoming;
 mod intake;
 mod takers;
 

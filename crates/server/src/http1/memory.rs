@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
@@ -50,6 +50,15 @@ where
         }
         Poll::Ready(Ok(memory.split().freeze()))
     })
+}
+
+/// Reads on into memory that is set aside for a whole body of this size; how much came, nothing at the end.
+pub(crate) fn fill<S>(stream: &mut S, cx: &mut Context<'_>, body: &mut BytesMut, size: usize) -> Poll<io::Result<usize>>
+where
+    S: AsyncRead + Unpin,
+{
+    let left = size - body.len();
+    poll_read_buf(Pin::new(stream), cx, &mut body.limit(left))
 }
 
 /// Reads into memory of its own, which large bodies fill.

@@ -9,6 +9,6 @@ mod outgoing;
 pub(crate) use self::{
     framing::{Framing, FramingError, persistent},
     head::{Collected, HeadError, request, response},
-    memory::{Reading, read},
+    memory::{Reading, fill, read},
     outgoing::Outgoing,
 };

@@ -8,6 +8,7 @@ mod pool;
 mod stream;
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -53,10 +54,11 @@ impl Connections {
                 return Ok(link);
             }
         }
-        let connecting = async {
+        // Boxed: most requests find a connection.
+        let connecting = Box::pin(async {
             let stream = connect(base, &self.trust).await.map_err(|e| UpstreamError::Connect(e.into()))?;
             Ok(Link::new(stream))
-        };
+        });
         timeout(within, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout(within)))
     }
 
@@ -68,7 +70,7 @@ impl Connections {
         let place = target.place();
         let used = link.used();
         let within = timeouts.response_header;
-        let answered = match timeout(within, link.exchange(request)).await {
+        let answered = match timeout(within, pin!(link.exchange(request))).await {
             Err(_) => return Err(UpstreamError::HeadTimeout(within)),
             Ok(Err(error)) => {
                 let error = failed(error, used);
