@@ -51,7 +51,10 @@ where
         poll_fn(move |cx| {
             // hyper gives each request a task of its own, which must be woken when the process ends.
             let _ = ending.poll(cx);
-            answer.as_mut().poll(cx).map(|answer| Ok::<Response<Taken>, Infallible>(answer.map(|body| takers.watch(body))))
+            answer
+                .as_mut()
+                .poll(cx)
+                .map(|answer| Ok::<Response<Taken>, Infallible>(answer.map(|body| takers.watch(body))))
         })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
