@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use llm_router_endpoints::Facts;
@@ -62,6 +63,13 @@ impl Ring {
         kept.iter().rev().filter(|finished| filter.fits(finished)).take(most).cloned().collect()
     }
 
+    /// Those that were over at a moment or later, the newest first, at most `most` of them.
+    #[must_use]
+    pub fn since(&self, oldest: SystemTime, most: usize) -> Vec<Arc<Facts>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().rev().take_while(|facts| facts.at >= oldest).take(most).cloned().collect()
+    }
+
     /// The newest one of this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<Facts>> {
@@ -117,6 +125,9 @@ mod tests {
         assert_eq!(ids(&Filter::default()), ["4", "3", "2"]);
         assert_eq!(ids(&Filter { status: Some("203".to_owned()), ..Filter::default() }), ["3"]);
         assert_eq!(ids(&Filter { status: Some("4xx".to_owned()), ..Filter::default() }), Vec::<String>::new());
+        let since = |at: SystemTime, most: usize| into.0.since(at, most).len();
+        assert_eq!((since(SystemTime::UNIX_EPOCH, 2), since(SystemTime::UNIX_EPOCH, 9)), (2, 3));
+        assert_eq!(since(SystemTime::now() + std::time::Duration::from_secs(9), 9), 0);
         assert!(into.0.get("1").is_none() && into.0.get("2").is_some());
     }
 }

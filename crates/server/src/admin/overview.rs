@@ -31,6 +31,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const SHOWN: usize = 20;
 /// How far back "recent" reaches.
 const RECENT: Duration = Duration::from_secs(60);
+/// The most requests that are looked at for it: workers wait meanwhile to add theirs.
+const MOST_RECENT: usize = 5_000;
 
 fn once(visit: &Visit) -> BoxFuture<'_, Response<Body>> {
     Box::pin(async { answer_json(StatusCode::OK, &overview(&visit.shared)) })
@@ -94,10 +96,8 @@ pub(super) fn overview(shared: &Shared) -> Value {
 }
 
 fn recent(shared: &Shared) -> Vec<Arc<Facts>> {
-    let now = SystemTime::now();
-    let mut all = shared.witness.ring.find(&Filter::default(), usize::MAX);
-    all.retain(|finished| now.duration_since(finished.at).is_ok_and(|age| age < RECENT));
-    all
+    let oldest = SystemTime::now().checked_sub(RECENT).unwrap_or(SystemTime::UNIX_EPOCH);
+    shared.witness.ring.since(oldest, MOST_RECENT)
 }
 
 fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Facts>]) -> Value {
