@@ -120,6 +120,9 @@ impl View {
         };
         let mut lines: Vec<Line<'_>> = all.iter().take(MOST_NOTICES).map(line).collect();
         match all.len() {
+            _ if self.trouble.is_some() => {
+                lines = vec![Line::styled("below is what was known last", Style::new().fg(Color::Yellow))];
+            }
             0 => lines.push(Line::styled("all is well: every provider serves", Style::new().fg(Color::Green))),
             many if many > MOST_NOTICES => lines.push(Line::from(format!("! and {} more", many - MOST_NOTICES))),
             _ => {}

@@ -61,7 +61,7 @@ async fn every_fault_of_a_provider_has_its_advice() {
     };
     let locked = mock("key=right models=here").await;
     let there = mock("engine=vllm models=llama3.1:8b,here").await;
-    let hangs_up = mock("accept=reset").await;
+    let hangs_up = mock("cut=wire:1").await;
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let closed = silent.local_addr().expect("it is bound");
     drop(silent);

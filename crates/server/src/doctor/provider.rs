@@ -147,6 +147,9 @@ impl Visit {
             io::ErrorKind::ConnectionRefused => {
                 format!("nothing listens on {place}: start the server, or correct api_host")
             }
+            io::ErrorKind::ConnectionReset => {
+                format!("{place} hangs up at once: is it this server that listens there, and is it well?")
+            }
             io::ErrorKind::InvalidData => {
                 "TLS fails: http:// if it speaks none; ca_file if its certificate is of an authority of your own"
                     .to_owned()
