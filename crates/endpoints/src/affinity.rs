@@ -34,7 +34,7 @@ fn conversation(peek: &Peek<'_>) -> Option<u64> {
 
 /// How a prompt begins, in whatever fields its API has it: the system's part first.
 fn prefix(peek: &Peek<'_>) -> Option<u64> {
-    let parts = ["system", "instructions", "messages", "input", "prompt"].map(|field| peek.field(field));
+    let parts = peek.fields(["system", "instructions", "messages", "input", "prompt"]);
     let mut beginning = Vec::with_capacity(PREFIX);
     for part in parts.into_iter().flatten() {
         let room = PREFIX - beginning.len();

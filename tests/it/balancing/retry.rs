@@ -17,11 +17,11 @@ async fn beyond_the_budget_a_failure_is_final_and_passed_on() {
         assert_eq!((reply.status.as_u16(), reply.text().as_str()), (500, "first"));
     }
     let seen: usize = all.iter().map(|mock| mock.requests().len()).sum();
-    // A fifth of 60 if all of them lie in the window of ten seconds; never more.
-    assert!(seen > requests && seen <= requests + requests / 5, "{seen} for {requests} requests");
+    // A fifth of 60, and a few more where they do not all lie in one window of ten seconds.
+    assert!(seen > requests && seen <= requests + requests / 3, "{seen} for {requests} requests");
     until("all are over", async || router.finished().len() == requests).await;
     let over = router.finished().iter().filter(|facts| facts.over_budget).count();
-    assert!(over >= requests - requests / 5, "{over}");
+    assert!(over >= requests - requests / 3, "{over}");
     let page = router.client().get("/metrics").await.text();
     assert!(page.contains(&format!("llm_router_retry_over_budget_total{{model_name=\"m\"}} {over}\n")), "{page}");
 }

@@ -70,9 +70,7 @@ fn a_peek_sees_what_a_parser_sees_and_a_splice_changes_the_model_alone() {
         fuzz("peek", inputs("crates/core/tests/golden/requests"), |_, input| {
             let Ok(peek) = Peek::new(input) else { return };
             let (model, stream) = (peek.model(), peek.stream());
-            for name in ["user", "tools", "metadata"] {
-                let _ = peek.field(name);
-            }
+            let _ = peek.fields(["user", "tools", "metadata"]);
             let spliced =
                 with_model(&peek, "new \"name\"\u{0}").map_or_else(|| input.to_vec(), |made| made.join(input));
             let (mut before, mut after) = match (serde_json::from_slice(input), serde_json::from_slice(&spliced)) {

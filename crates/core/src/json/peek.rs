@@ -171,27 +171,30 @@ impl<'a> Peek<'a> {
         self.present(self.messages.as_ref())
     }
 
-    /// The raw JSON of any other field of the body, if it is there and not null: looks through the body once more. The
-    /// first counts where it stands twice.
+    /// The raw JSON of any other fields of the body, where they are there and not null: looks through the body once more.
+    /// The first counts where one stands twice.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
+    pub fn fields<const N: usize>(&self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
+        let mut found = [None; N];
         let mut scan = Scanner::new(self.body);
         scan.peek();
         let mut more = scan.eat(b'{');
-        // The body was checked from end to end, so nothing below can fail.
+        // The body was checked from end to end, so nothing below fails.
         while more && scan.peek() == Some(b'"') {
-            let (key, escaped) = scan.string().ok()?;
+            let Ok((key, escaped)) = scan.string() else { break };
             scan.eat(b':');
             scan.peek();
             let start = scan.at();
-            scan.value().ok()?;
-            if text(&self.body[key], escaped) == name {
-                let raw = &self.body[start..scan.at()];
-                return (raw != b"null").then_some(raw);
+            if scan.value().is_err() {
+                break;
+            }
+            let key = text(&self.body[key], escaped);
+            if let Some(at) = names.iter().position(|name| *name == key) {
+                found[at].get_or_insert(&self.body[start..scan.at()]);
             }
             more = scan.eat(b',');
         }
-        None
+        found.map(|raw| raw.filter(|raw| *raw != b"null"))
     }
 
     /// The body that was looked at.

@@ -37,6 +37,19 @@ fn any_body() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
+    fn any_field_is_found_as_a_full_parse_finds_it(body in any_body(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_vec_pretty(&body).unwrap() } else { serde_json::to_vec(&body).unwrap() };
+        let peek = Peek::new(&text).unwrap();
+        let fields = body.as_object().unwrap();
+        for (name, value) in fields {
+            let [found, none] = peek.fields([name, "no such field"]);
+            let found = found.map(|raw| serde_json::from_slice::<Value>(raw).unwrap());
+            prop_assert_eq!(found.as_ref(), Some(value).filter(|value| !value.is_null()));
+            prop_assert_eq!(none, None);
+        }
+    }
+
+    #[test]
     fn a_peek_sees_what_a_full_parse_sees(body in any_body(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_vec_pretty(&body) } else { serde_json::to_vec(&body) }.unwrap();
         let peek = Peek::new(&text).unwrap();
