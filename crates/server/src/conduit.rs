@@ -123,7 +123,7 @@ impl Clock {
         let limit = if self.in_head.load(Relaxed) == 1 { patience.head } else { patience.idle };
         let end = self.opened + Duration::from_millis(self.since.load(Relaxed)) + limit;
         // The phase may change in between: an early second look costs little.
-        (end > now).then(|| end.min(now + patience.head))
+        (end > now).then(|| end.min(now + patience.head.min(patience.write)))
     }
 }
 

@@ -22,20 +22,26 @@ type Face = (PathBuf, Option<(u64, u64, i64, i64)>);
 
 /// Reloads when a file changes and rests again, for ever.
 pub(crate) async fn files(shared: Arc<Shared>) {
-    let mut loaded = look(&shared);
-    let mut before = loaded.clone();
+    let mut before = look(&shared);
+    // What was written while the router was made may have come too late for it.
+    let mut loaded =
+        if before.iter().any(|face| is_newer(face, shared.state().loaded_at)) { None } else { Some(before.clone()) };
     loop {
         sleep(LOOK).await;
         let now = look(&shared);
-        if now == before && now != loaded {
-            // A bad file is not tried again before it changes again.
+        if now == before && Some(&now) != loaded.as_ref() {
+            // A bad file is not tried again before it changes again. What is written meanwhile shows at the next look.
             drop(shared.reload("a file changed"));
-            loaded = look(&shared);
-            before.clone_from(&loaded);
+            loaded = Some(now);
             continue;
         }
         before = now;
     }
+}
+
+/// Whether a file may have been written after the files were read, to the second.
+fn is_newer((_, face): &Face, loaded_at: u64) -> bool {
+    face.is_some_and(|(_, _, written, _)| u64::try_from(written).is_ok_and(|written| written >= loaded_at))
 }
 
 fn look(shared: &Shared) -> Vec<Face> {
