@@ -102,13 +102,53 @@ def count_tokens(base, model):
 def models(base, model):
     names = [m.id for m in client(base).models.list()]
     holds(model in names, f"{model} is not in {names}")
+    equal(client(base).models.retrieve(model).id, model, "one model")
+    if "direct" not in model:
+        equal([m.id for m in client(base).models.list(limit=2)], names, "in pages of two")
+
+
+@case("anthropic", "request ids", skip=("direct",))
+def request_ids(base, model):
+    api = client(base).messages
+    holds(api.create(model=model, **ask())._request_id, "of an answer")
+    with api.stream(model=model, **ask()) as events:
+        events.until_done()
+        holds(events.response.headers["request-id"], "of a stream")
+    error = raises(anthropic.RateLimitError, lambda: api.create(model=broken(model, "-429"), **ask()), 429)
+    holds(error.request_id, "of a provider's error")
+    error = raises(anthropic.NotFoundError, lambda: api.create(model="no-such-model", **ask()), 404)
+    equal(error.body["request_id"], error.request_id, "of the router's error")
+
+
+@case("anthropic", "tool choice", skip=("direct",))
+def tool_choice(base, model):
+    def called(kind, **more):
+        answer = client(base).messages.create(model=model, tools=TOOLS, tool_choice={"type": kind, **more}, **ask())
+        return [block.name for block in answer.content if block.type == "tool_use"]
+
+    equal(called("any"), ["weather", "clock"], "any")
+    equal(called("none"), [], "none")
+    equal(called("tool", name="clock"), ["clock"], "the named one")
+
+
+@case("anthropic", "document", skip=("direct", "anthropic"))
+def document(base, model):
+    source = {"type": "text", "media_type": "text/plain", "data": "four words of it"}
+    answer = client(base).messages.create(model=model, **ask([{"type": "document", "source": source}, {"type": "text", "text": " look"}]))
+    holds("four words of it" in text_of(answer) and "look" in text_of(answer), text_of(answer))
+
+
+@case("anthropic", "no such route", skip=("direct",))
+def no_such_route(base, model):
+    error = raises(anthropic.NotFoundError, lambda: client(base).beta.files.list(), 404)
+    equal(error.body["error"]["type"], "not_found_error", "type")
 
 
 @case("anthropic", "errors")
 def errors(base, model):
     api = client(base).messages
     error = raises(anthropic.RateLimitError, lambda: api.create(model=broken(model, "-429"), **ask()), 429)
-    equal(error.response.headers.get("retry-after"), "7", "Retry-After")
+    equal(error.response.headers.get("retry-after"), "1", "Retry-After")
     equal(error.body["error"]["type"], "rate_limit_error", "type")
     error = raises(anthropic.BadRequestError, lambda: api.create(model=broken(model, "-context"), **ask()), 400)
     equal(error.body["error"]["type"], "invalid_request_error", "type")

@@ -110,6 +110,18 @@ def tells(base, model):
     holds(any(name in (model, f"{model}:latest") for name in names), f"{model} is not in {names}")
     holds(client(base).show(model).capabilities, "capabilities")
     client(base).ps()
+    if "direct" not in model:
+        equal(client(base).chat(model=f"{model}:latest", messages=user()).message.content, f"You said: {ASK}", "with a tag")
+
+
+# Models are the providers' own business.
+@case("ollama", "management", skip=("direct",))
+def management(base, model):
+    api = client(base)
+    calls = [lambda: api.pull("x"), lambda: list(api.push("x", stream=True)), lambda: api.create("x", from_="y"),
+             lambda: api.delete("x"), lambda: api.copy("x", "y")]
+    for call in calls:
+        holds("managed on the providers" in raises(ollama.ResponseError, call, 501).error, "the reason")
 
 
 @case("ollama", "errors")

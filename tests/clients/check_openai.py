@@ -1,6 +1,7 @@
 """The official OpenAI client: chat completions, responses, completions, embeddings, models, errors."""
 
 import openai
+import pydantic
 
 from cases import ASK, CITY, PNG, broken, case, equal, holds, parsed, raises, recent
 
@@ -97,7 +98,8 @@ def tool_choice(base, model):
     equal(answer.choices[0].message.content, f"You said: {ASK}", "with tool_choice none")
     answer = client(base).chat.completions.create(model=model, messages=user(), tools=[TOOL, OTHER], tool_choice="required")
     equal(answer.choices[0].finish_reason, "tool_calls", "with tool_choice required")
-    holds(named, "")
+    answer = client(base).chat.completions.create(model=model, messages=user(), tools=[TOOL, OTHER], tool_choice=named)
+    equal([c.function.name for c in answer.choices[0].message.tool_calls], ["clock"], "the named one")
 
 
 @case("openai", "image")
@@ -176,6 +178,36 @@ def embeddings(base, model):
     holds(all(abs(a - b) < 1e-5 for a, b in zip(plain, vectors[0], strict=True)), "base64 and plain agree")
 
 
+@case("openai", "request ids", skip=("direct",))
+def request_ids(base, model):
+    api = client(base).chat.completions
+    holds(api.create(model=model, messages=user())._request_id, "of an answer")
+    holds(api.with_raw_response.create(model=model, messages=user(), stream=True).request_id, "of a stream")
+    error = raises(openai.RateLimitError, lambda: api.create(model=broken(model, "-429"), messages=user()), 429)
+    holds(error.request_id, "of an error")
+
+
+@case("openai", "parsed", skip=("direct",))
+def parsed_answers(base, model):
+    class Person(pydantic.BaseModel):
+        name: str
+        age: int
+
+    ann = Person(name="Ann", age=42)
+    answer = client(base).chat.completions.parse(model=model, messages=user("I am Ann"), response_format=Person)
+    equal(answer.choices[0].message.parsed, ann, "chat")
+    with client(base).responses.stream(model=model, input="I am Ann", text_format=Person) as events:
+        events.until_done()
+        equal(events.get_final_response().output_parsed, ann, "a streamed response")
+
+
+@case("openai", "state refused", skip=("direct", "openai", "vllm", "lmstudio"))
+def state_refused(base, model):
+    for field, value in {"previous_response_id": "resp_1", "background": True, "conversation": "conv_1"}.items():
+        call = lambda field=field, value=value: client(base).responses.create(model=model, input="x", **{field: value})  # noqa: E731
+        equal(raises(openai.BadRequestError, call, 400).param, field, "the field")
+
+
 @case("openai", "models")
 def models(base, model):
     names = [m.id for m in client(base).models.list()]
@@ -187,7 +219,7 @@ def models(base, model):
 def errors(base, model):
     api = client(base).chat.completions
     error = raises(openai.RateLimitError, lambda: api.create(model=broken(model, "-429"), messages=user()), 429)
-    equal(error.response.headers.get("retry-after"), "7", "Retry-After")
+    equal(error.response.headers.get("retry-after"), "1", "Retry-After")
     error = raises(openai.BadRequestError, lambda: api.create(model=broken(model, "-context"), messages=user()), 400)
     holds("maximum context length" in error.message, f"the provider's words: {error.message}")
     raises(openai.RateLimitError, lambda: list(api.create(model=broken(model, "-429"), messages=user(), stream=True)), 429)

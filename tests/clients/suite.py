@@ -1,6 +1,7 @@
 """Starts the mock and the router, runs every case of every client against every provider type, and reports."""
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import time
 import urllib.request
 
 import check_anthropic  # noqa: F401
+import check_frameworks  # noqa: F401
 import check_langchain  # noqa: F401
 import check_ollama  # noqa: F401
 import check_openai  # noqa: F401
@@ -42,18 +44,24 @@ def main():
 
 
 def python_cases(base, kinds, only):
+    """Every provider type has a thread: much of the time is waiting for a provider that asked to be left alone."""
+    with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
+        parts = pool.map(lambda kind: cases_of(kind, base, only), kinds)
+        return [result for part in parts for result in part]
+
+
+def cases_of(kind, base, only):
     results = []
+    model = "m-direct" if kind == "direct" else f"m-{kind}"
     for client, name, function, skip in CASES:
-        for kind in kinds:
-            if kind in skip or only not in f"{client} {name} {kind}":
-                continue
-            model = "m-direct" if kind == "direct" else f"m-{kind}"
-            try:
-                function(base, model)
-                failure = None
-            except Exception as error:  # noqa: BLE001
-                failure = f"{type(error).__name__}: {error}"
-            results.append({"client": client, "name": name, "kind": kind, "failure": failure})
+        if kind in skip or only not in f"{client} {name} {kind}":
+            continue
+        try:
+            function(base, model)
+            failure = None
+        except Exception as error:  # noqa: BLE001
+            failure = f"{type(error).__name__}: {error}"
+        results.append({"client": client, "name": name, "kind": kind, "failure": failure})
     return results
 
 

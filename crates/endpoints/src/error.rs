@@ -54,6 +54,14 @@ pub enum Error {
         /// The methods it takes, as `Allow` lists them.
         allow: String,
     },
+    /// The path changes what models a provider has, which is not for a router to do.
+    #[error(
+        "{path} is not offered: models are managed on the providers themselves, and named in the router's settings"
+    )]
+    Management {
+        /// The path, as the client wrote it.
+        path: String,
+    },
     /// The model is not configured, or not active.
     #[error("the model '{model}' does not exist{}", did_you_mean(.near))]
     UnknownModel {
@@ -131,7 +139,7 @@ impl Error {
             | Self::BodyCut
             | Self::Untranslatable(_) => ErrorKind::InvalidRequest,
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
-            Self::BodyTimeout(_) | Self::Method { .. } => ErrorKind::InvalidRequest,
+            Self::BodyTimeout(_) | Self::Method { .. } | Self::Management { .. } => ErrorKind::InvalidRequest,
             Self::NoRoute(_) | Self::UnknownModel { .. } => ErrorKind::NotFound,
             Self::Unavailable { .. } | Self::Busy(_) | Self::MemoryFull(_) | Self::Stopping => ErrorKind::Overloaded,
             Self::Upstream { last, .. } => match last {
@@ -153,6 +161,7 @@ impl Error {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Management { .. } => StatusCode::NOT_IMPLEMENTED,
             other => StatusCode::from_u16(other.kind().status()).expect("error kinds have valid statuses"),
         }
     }
@@ -170,6 +179,7 @@ impl Error {
             Self::BodyTimeout(_) => Some("request_timeout"),
             Self::NoRoute(_) => Some("unknown_url"),
             Self::Method { .. } => Some("method_not_allowed"),
+            Self::Management { .. } => Some("not_implemented"),
             Self::UnknownModel { .. } => Some("model_not_found"),
             Self::Untranslatable(_) => None,
             Self::Unavailable { .. } => Some("model_unavailable"),
@@ -208,10 +218,10 @@ impl Error {
         info
     }
 
-    /// The answer to the client, in the dialect of the route.
+    /// The answer to the client, in the dialect of the route; some name the request in it.
     #[must_use]
-    pub fn respond(&self, surface: Surface) -> Response<Body> {
-        let mut response = answer(&self.info(), surface);
+    pub fn respond(&self, surface: Surface, request_id: &str) -> Response<Body> {
+        let mut response = answer(&self.info().request_id(request_id), surface);
         if let Self::Method { allow } = self
             && let Ok(allow) = HeaderValue::from_str(allow)
         {

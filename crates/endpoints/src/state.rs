@@ -293,12 +293,14 @@ impl State {
         &self.routes
     }
 
-    /// The pool of a model.
+    /// The pool of a model. As with Ollama, `name:latest` is `name`, unless there is a model of just that name.
     ///
     /// # Errors
     /// [`Error::UnknownModel`] with the nearest name there is.
     pub fn pool(&self, model: &str) -> Result<&Pool, Error> {
-        self.pools.get(model).ok_or_else(|| Error::UnknownModel { model: shown(model), near: self.near(model) })
+        let plain = || model.strip_suffix(":latest").and_then(|name| self.pools.get(name));
+        let unknown = || Error::UnknownModel { model: shown(model), near: self.near(model) };
+        self.pools.get(model).or_else(plain).ok_or_else(unknown)
     }
 
     /// Every pool, in the order of the configuration.

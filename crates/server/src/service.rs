@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
     Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
@@ -24,11 +24,17 @@ use crate::{
     worker::Worker,
 };
 
+/// What every client of Anthropic's API sends.
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Where it looks for the name of its request.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
 /// Answers one request of a connection.
 pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Request<Body>) -> Response<Tracked> {
     let in_flight = clock.begin();
     let (one, under_way) = OneMore::begin(&worker.shared.requests);
     let http1 = request.version() < Version::HTTP_2;
+    let anthropic = request.headers().contains_key(ANTHROPIC_VERSION);
     clock.speaks(request.version());
     let id = request_id::of(request.headers());
     let id_value = HeaderValue::from_str(&id);
@@ -38,6 +44,9 @@ pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Requ
     drop(state);
     let mut response = route(&worker, id, under_way, request).await;
     if let Ok(id) = id_value {
+        if anthropic {
+            response.headers_mut().entry(ANTHROPIC_REQUEST_ID).or_insert_with(|| id.clone());
+        }
         response.headers_mut().insert(REQUEST_ID, id);
     }
     if worker.shared.life.has_reached(Phase::Draining) && http1 {
@@ -63,14 +72,16 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     if let Some(error) = bad_host(&head) {
         let mut record = begin(UNMATCHED.into());
         record.refused(&error);
-        return finish(Some(record), error.respond(Surface::OpenAi));
+        let response = error.respond(Surface::OpenAi, &record.id);
+        return finish(Some(record), response);
     }
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
         Match::Found { placed, rest } => (placed, rest),
         Match::OtherMethods { allow, surface } => {
             let record = begin(UNMATCHED.into());
-            return finish(Some(record), other_method(&head, allow, surface));
+            let response = other_method(&head, allow, dialect(&head, surface), &record.id);
+            return finish(Some(record), response);
         }
         Match::Unknown { .. } if Witness::is_metrics(&state, head.uri.path()) => {
             let record = begin(METRICS.into());
@@ -81,7 +92,8 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
             let path: String = head.uri.path().chars().take(200).collect();
             let error = Error::NoRoute(path);
             record.refused(&error);
-            return finish(Some(record), error.respond(surface));
+            let response = error.respond(dialect(&head, surface), &record.id);
+            return finish(Some(record), response);
         }
     };
     let most = state.settings.server.max_requests.get();
@@ -89,7 +101,8 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
         let mut record = begin(Arc::clone(&placed.pattern));
         let error = Error::Busy(most);
         record.refused(&error);
-        return finish(Some(record), error.respond(placed.route.surface));
+        let response = error.respond(placed.route.surface, &record.id);
+        return finish(Some(record), response);
     }
     let record = begin(Arc::clone(&placed.pattern));
     let endpoint = state.endpoint(placed);
@@ -110,6 +123,11 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
     finish(call.record.take(), response)
 }
 
+/// The dialect for a path that leads nowhere: Anthropic's clients name themselves, others are told by the path.
+fn dialect(head: &http::request::Parts, guessed: Surface) -> Surface {
+    if head.headers.contains_key(ANTHROPIC_VERSION) { Surface::Anthropic } else { guessed }
+}
+
 /// HTTP/1.1 wants one `Host`, no more and no less (RFC 9112, 3.2): with two, two readers may see two different requests.
 fn bad_host(head: &http::request::Parts) -> Option<Error> {
     let hosts = head.headers.get_all(header::HOST).iter().count();
@@ -128,7 +146,7 @@ async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
         Ok(response) => response,
         Err(error) => {
             call.note(|record| record.refused(&error));
-            error.respond(call.surface)
+            error.respond(call.surface, call.record.as_ref().map_or("", |record| &record.id))
         }
     };
     if let (Some(record), true) = (&call.record, call.state.settings.metrics.details) {
@@ -146,9 +164,9 @@ fn finish(record: Option<Box<Record>>, response: Response<Body>) -> Response<Bod
 }
 
 /// `OPTIONS` is answered for every path; any other method is refused with the ones there are.
-fn other_method(head: &http::request::Parts, allow: String, surface: Surface) -> Response<Body> {
+fn other_method(head: &http::request::Parts, allow: String, surface: Surface, id: &str) -> Response<Body> {
     if head.method != Method::OPTIONS {
-        return Error::Method { allow }.respond(surface);
+        return Error::Method { allow }.respond(surface, id);
     }
     let mut response = Response::new(Body::Empty);
     if let Ok(value) = HeaderValue::from_str(&allow) {

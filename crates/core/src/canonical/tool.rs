@@ -67,6 +67,15 @@ pub enum Format {
 }
 
 impl Tool {
+    /// The function of this name alone; all of them where there is none.
+    pub(crate) fn only(mut tools: Vec<Self>, wanted: &str) -> Vec<Self> {
+        let is_it = |tool: &Self| matches!(tool, Self::Function { name, .. } if name == wanted);
+        if tools.iter().any(is_it) {
+            tools.retain(is_it);
+        }
+        tools
+    }
+
     /// Where it stood.
     #[must_use]
     pub fn place(&self) -> Place {

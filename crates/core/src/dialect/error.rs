@@ -130,13 +130,23 @@ pub struct ErrorInfo {
     pub param: Option<String>,
     /// How long the client should wait before it tries again.
     pub retry_after: Option<Duration>,
+    /// Names the request, for dialects whose errors do.
+    pub request_id: Option<String>,
 }
 
 impl ErrorInfo {
     /// An error of this kind with its usual status.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, status: kind.status(), message: message.into(), code: None, param: None, retry_after: None }
+        Self {
+            kind,
+            status: kind.status(),
+            message: message.into(),
+            code: None,
+            param: None,
+            retry_after: None,
+            request_id: None,
+        }
     }
 
     /// With this HTTP status instead of the kind's own.
@@ -157,6 +167,13 @@ impl ErrorInfo {
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// With the name of the request.
+    #[must_use]
+    pub fn request_id(mut self, id: impl Into<String>) -> Self {
+        self.request_id = Some(id.into());
         self
     }
 

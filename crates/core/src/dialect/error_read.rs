@@ -48,6 +48,7 @@ impl ErrorInfo {
             code,
             param: word("param"),
             retry_after: None,
+            request_id: None,
         }
     }
 }

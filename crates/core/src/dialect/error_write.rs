@@ -11,7 +11,7 @@ impl Surface {
     /// The JSON body of an error answer.
     ///
     /// OpenAI, responses and LM Studio: `{"error": {message, type, param, code}}`; Ollama: `{"error": "…"}`;
-    /// Anthropic: `{"type": "error", "error": {type, message}}`; builtin: `{"status": false, "body": "…"}`.
+    /// Anthropic: `{"type": "error", "error": {type, message}, request_id}`; builtin: `{"status": false, "body": "…"}`.
     #[must_use]
     pub fn error_body(self, error: &ErrorInfo) -> Vec<u8> {
         self.error_value(error).to_string().into_bytes()
@@ -51,10 +51,14 @@ impl Surface {
         match self {
             Self::OpenAi | Self::Responses | Self::LmStudio => json!({"error": openai_error(error)}),
             Self::Ollama => json!({"error": error.message}),
-            Self::Anthropic => json!({
-                "type": "error",
-                "error": {"type": error.kind.anthropic_type(), "message": error.message},
-            }),
+            Self::Anthropic => {
+                let inner = json!({"type": error.kind.anthropic_type(), "message": error.message});
+                let mut value = json!({"type": "error", "error": inner});
+                if let Some(id) = &error.request_id {
+                    value["request_id"] = id.as_str().into();
+                }
+                value
+            }
             Self::Builtin => json!({"status": false, "body": error.message}),
         }
     }

@@ -272,7 +272,7 @@ impl ReplyTranslator {
     /// Translates a provider's error answer: the status and the body for the client.
     #[must_use]
     pub fn error(&self, status: u16, body: &[u8]) -> (u16, Vec<u8>) {
-        let info = ErrorInfo::read(status, body);
+        let info = ErrorInfo::read(status, body).request_id(self.identity.seed.as_str());
         (self.surface().error_status(&info), self.surface().error_body(&info))
     }
 

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod lmstudio;
+mod manage;
 mod ollama;
 mod openai;
 

@@ -50,7 +50,7 @@ impl Lost {
     /// The answer to the client.
     pub(super) fn respond(&self) -> Response<Body> {
         match self {
-            Self::Error(error) => error.respond(Surface::Builtin),
+            Self::Error(error) => error.respond(Surface::Builtin, ""),
             Self::Refused(info) | Self::Broken(info) => error::answer(info, Surface::Builtin),
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn document(setting: &Setting<'_>, reply: &Reply) -> Value {
                 "finish_reason": finish_reason(reply.finish),
             });
             if engine(setting) == Engine::Vllm {
-                extend(&mut choice, json!({"stop_reason": null, "token_ids": null}));
+                extend(&mut choice, json!({"stop_reason": reply.stop_sequence, "token_ids": null}));
             }
             choice
         })
@@ -68,6 +68,8 @@ pub(super) fn stream(setting: &Setting<'_>, reply: &Reply) -> Frames {
             extend(&mut last, super::listing::lm_studio_extras(reply));
         } else if engine(setting) == Engine::LlamaCpp {
             extend(&mut last, json!({"timings": timings(reply)}));
+        } else if engine(setting) == Engine::Vllm {
+            extend(&mut last["choices"][0], json!({"stop_reason": reply.stop_sequence}));
         }
         writer.event(None, &last);
     }

@@ -184,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Answers what is no request, and takes no more.
     fn refuse(&mut self, error: &Error) {
-        let response = error.respond(Surface::OpenAi);
+        let response = error.respond(Surface::OpenAi, "");
         let asked = Asked { version: http::Version::HTTP_11, head_only: false, keep: false };
         let length = response.body().size_hint().exact();
         write_head(self.out.small(), asked, response.status(), response.headers(), length, false);

@@ -43,9 +43,17 @@ pub(super) fn read_content(content: Option<Given<Value>>, place: Place) -> Resul
 fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Invalid> {
     let mut block = Fields::new(at, item)?;
     let kind = block.peek("type").unwrap_or_default().to_owned();
-    if kind == "document" && block.holds("source", "application/pdf") {
-        parts.push(read_document(block)?);
-        return Ok(());
+    match kind.as_str() {
+        "document" if block.holds("source", "application/pdf") => {
+            parts.push(read_document(block)?);
+            return Ok(());
+        }
+        "document" if block.holds("source", "text/plain") => {
+            parts.push(read_plain_document(block)?);
+            return Ok(());
+        }
+        "search_result" => return read_search_result(block, parts),
+        _ => {}
     }
     if !matches!(kind.as_str(), "text" | "image" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result") {
         parts.push(Part::Other(Given::new(Value::Object(block.rest().fields), at)));
@@ -97,6 +105,29 @@ fn read_document(mut block: Fields) -> Result<Part, Invalid> {
     block.absorb(source);
     let name = block.string("title")?;
     Ok(Part::File { url, name, rest: block.rest() })
+}
+
+/// A plain text in the request itself: its words are what matters to other models too.
+fn read_plain_document(mut block: Fields) -> Result<Part, Invalid> {
+    block.forget(&["type"]);
+    let wanted = Invalid::new(block.place().field("source"), "a source with data");
+    let mut source = block.object("source")?.ok_or(wanted)?;
+    let text = source.required("data")?;
+    source.forget(&["type", "media_type"]);
+    block.absorb(source);
+    Ok(Part::Text { text, rest: block.rest() })
+}
+
+/// What a search found, as the texts it consists of; where it was found is told before them.
+fn read_search_result(mut block: Fields, parts: &mut Vec<Part>) -> Result<(), Invalid> {
+    block.forget(&["type"]);
+    let place = block.place();
+    let (title, source) = (block.string("title")?, block.string("source")?);
+    let head: Vec<_> = [title, source].into_iter().flatten().map(|given| given.value).collect();
+    let content = block.take("content");
+    parts.push(Part::Text { text: head.join("\n"), rest: block.rest() });
+    parts.extend(read_content(content, place)?);
+    Ok(())
 }
 
 fn read_image(mut block: Fields) -> Result<Part, Invalid> {

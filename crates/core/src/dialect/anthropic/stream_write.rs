@@ -236,6 +236,7 @@ impl WriteStream for EventWriter {
     }
 
     fn abort(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
-        out.extend_from_slice(&Surface::Anthropic.stream_error(error));
+        let error = error.clone().request_id(self.identity.seed.as_str());
+        out.extend_from_slice(&Surface::Anthropic.stream_error(&error));
     }
 }

@@ -77,11 +77,13 @@ fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &
         rest,
     } = request;
     out.insert("stream".to_owned(), stream.into());
-    // Ollama has no word for "none"; without tools the model cannot call any, which is the same.
-    if tool_choice.as_ref().is_none_or(|given| given.value != ToolChoice::None) {
-        losses.unless(tool_choice, &ToolChoice::Auto);
-        write_tools(tools, out, losses);
+    // Ollama has no word for a choice. Without tools the model cannot call any; with one it can call no other.
+    match tool_choice.as_ref().map(|given| &given.value) {
+        Some(ToolChoice::None) => {}
+        Some(ToolChoice::Named(name)) => write_tools(Tool::only(tools, name), out, losses),
+        _ => write_tools(tools, out, losses),
     }
+    losses.given(tool_choice.filter(|given| !matches!(given.value, ToolChoice::Auto | ToolChoice::None)));
     losses.unless(parallel_tool_calls, &true);
     if let Some(format) = format {
         write_format(format, out, losses);

@@ -75,9 +75,9 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
     if stream {
         out.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
-    write_tools(tools, tool_choice, parallel_tool_calls, &mut out, losses);
+    write_tools(tools, (tool_choice, parallel_tool_calls), flavour, &mut out, losses);
     if let Some(format) = format {
-        write_format(format, &mut out, losses);
+        write_format(format, flavour, &mut out, losses);
     }
     write_thinking(thinking, flavour, &mut out, losses);
     write_sampling(sampling, flavour, model, &mut out, losses);
@@ -114,12 +114,20 @@ fn conversation(input: Input, losses: &mut Losses) -> Vec<Message> {
 
 /// Tools, and whether to call them. A choice without tools would be refused, so it goes with them.
 fn write_tools(
-    tools: Vec<Tool>,
-    choice: Option<Given<ToolChoice>>,
-    parallel: Option<Given<bool>>,
+    mut tools: Vec<Tool>,
+    (mut choice, parallel): (Option<Given<ToolChoice>>, Option<Given<bool>>),
+    flavour: Flavour,
     out: &mut Map<String, Value>,
     losses: &mut Losses,
 ) {
+    // LM Studio takes words alone for the choice: "one of them" of one tool says the same as its name.
+    if flavour == Flavour::LmStudio
+        && let Some(Given { value, .. }) = &mut choice
+        && let ToolChoice::Named(name) = value
+    {
+        tools = Tool::only(tools, name);
+        *value = ToolChoice::Required;
+    }
     let mut written = Vec::with_capacity(tools.len());
     for tool in tools {
         match tool {
@@ -161,9 +169,13 @@ fn write_tools(
     out.extend(parallel.map(|given| ("parallel_tool_calls".to_owned(), given.value.into())));
 }
 
-fn write_format(format: Given<Format>, out: &mut Map<String, Value>, losses: &mut Losses) {
+fn write_format(format: Given<Format>, flavour: Flavour, out: &mut Map<String, Value>, losses: &mut Losses) {
     let value = match format.value {
         Format::Text => json!({"type": "text"}),
+        // LM Studio knows JSON by a schema only; this one is that of any object.
+        Format::Json if flavour == Flavour::LmStudio => {
+            json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}})
+        }
         Format::Json => json!({"type": "json_object"}),
         Format::Schema { name, description, schema, strict } => {
             let mut inner = Map::new();

@@ -50,7 +50,8 @@ fn a_cut_stream_ends_in_an_error_that_the_client_can_see() {
                 let last = text.trim_end().rsplit("\n\n").next().unwrap_or_default();
                 text.contains("event: response.failed\n") && last.starts_with("event: error\n")
             } else {
-                text.as_bytes().ends_with(&surface.stream_error(&error))
+                // Anthropic's errors name the request as well.
+                text.as_bytes().ends_with(&surface.stream_error(&error.clone().request_id("seed")))
             };
             let ended = ["[DONE]", "message_stop", "\"done\":true", "response.completed"];
             let clean = ended.iter().any(|mark| text.contains(mark));
