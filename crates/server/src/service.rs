@@ -70,10 +70,7 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
         record
     };
     if let Some(error) = bad_host(&head) {
-        let mut record = begin(UNMATCHED.into());
-        record.refused(&error);
-        let response = error.respond(Surface::OpenAi, &record.id);
-        return finish(Some(record), response);
+        return refuse(begin(UNMATCHED.into()), &error, Surface::OpenAi);
     }
     let found = state.route(&head.method, head.uri.path());
     let (placed, rest) = match found {
@@ -88,21 +85,13 @@ async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Requ
             return finish(Some(record), Witness::exposition(&head, || worker.shared.exposition()));
         }
         Match::Unknown { surface } => {
-            let mut record = begin(UNMATCHED.into());
             let path: String = head.uri.path().chars().take(200).collect();
-            let error = Error::NoRoute(path);
-            record.refused(&error);
-            let response = error.respond(dialect(&head, surface), &record.id);
-            return finish(Some(record), response);
+            return refuse(begin(UNMATCHED.into()), &Error::NoRoute(path), dialect(&head, surface));
         }
     };
     let most = state.settings.server.max_requests.get();
     if under_way > most && placed.route.scope == Scope::Client {
-        let mut record = begin(Arc::clone(&placed.pattern));
-        let error = Error::Busy(most);
-        record.refused(&error);
-        let response = error.respond(placed.route.surface, &record.id);
-        return finish(Some(record), response);
+        return refuse(begin(Arc::clone(&placed.pattern)), &Error::Busy(most), placed.route.surface);
     }
     let record = begin(Arc::clone(&placed.pattern));
     let endpoint = state.endpoint(placed);
@@ -153,6 +142,13 @@ async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
         record.tell(response.headers_mut());
     }
     response
+}
+
+/// Answers a request that no endpoint sees.
+fn refuse(mut record: Box<Record>, error: &Error, surface: Surface) -> Response<Body> {
+    record.refused(error);
+    let response = error.respond(surface, &record.id);
+    finish(Some(record), response)
 }
 
 /// Ends the record of an answer that is already whole; an answer in flight has taken its record along.
