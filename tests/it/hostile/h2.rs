@@ -42,7 +42,7 @@ fn ask() -> Request<Full<Bytes>> {
 
 #[tokio::test]
 async fn streams_that_are_reset_at_once_leave_nothing_behind() {
-    const COUNT: u32 = 3_000;
+    const COUNT: u32 = 1_000;
     let (mock, router) = start("endless token-delay=5ms head-delay=3ms", &[]).await;
     let (mut sender, mut connections) = (connect(router.address()).await, 1);
     for number in 0..COUNT {
