@@ -28,6 +28,7 @@ use crate::{
     conduit::{Clock, Conduit, Tracked},
     http1::{Collected, HeadError, Outgoing, Reading, persistent, read, request},
     service,
+    tasks::after_the_others,
     worker::Worker,
 };
 
@@ -204,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                 Stage::Asking(answer) => {
                     if let Poll::Ready(response) = answer.as_mut().poll(cx) {
                         self.answer(response);
-                        continue;
+                        return after_the_others(cx);
                     }
                 }
                 Stage::Answering(..) => more = self.gather(cx).is_ready(),

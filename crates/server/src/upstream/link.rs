@@ -13,7 +13,10 @@ use http_body::Body as _;
 use llm_router_endpoints::{Body, BodyError};
 
 use super::stream::Stream;
-use crate::http1::{Collected, Framing, FramingError, HeadError, Outgoing, Reading, persistent, read, response};
+use crate::{
+    http1::{Collected, Framing, FramingError, HeadError, Outgoing, Reading, persistent, read, response},
+    tasks::after_the_others,
+};
 
 /// The most bytes of an answer's head.
 const MOST_HEAD: usize = 64 * 1024;
@@ -102,7 +105,11 @@ impl Link {
         let mut sending = Some(Sending::new(&parts, body));
         let mut collected = None;
         let mut broken = None;
+        let mut waited = false;
         let (head, framing) = poll_fn(|cx| {
+            if !std::mem::replace(&mut waited, true) {
+                return after_the_others(cx);
+            }
             if let Some(out) = &mut sending {
                 match out.advance(&mut self.stream, cx) {
                     Poll::Pending => {}
