@@ -15,7 +15,7 @@ use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Life, Observer, Phase, State};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     time::sleep,
 };
 
@@ -163,7 +163,7 @@ impl Worker {
                         tracing::debug!(%error, "client connection without TCP_NODELAY");
                     }
                     let (open, _) = OneMore::begin(&self.shared.open);
-                    tasks::spawn(hold((permit, open), connection::greet(stream, Arc::clone(self))));
+                    tasks::spawn(connection::greet(stream, Arc::clone(self), (permit, open)));
                 }
                 Err(error) if fleeting(&error) => {}
                 Err(error) => {
@@ -180,11 +180,6 @@ impl Worker {
             self.upstream.sweep();
         }
     }
-}
-
-async fn hold(held: (OwnedSemaphorePermit, OneMore), work: impl Future<Output = ()>) {
-    work.await;
-    drop(held);
 }
 
 /// Failures of the one connection that was about to be accepted.

@@ -16,17 +16,20 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use llm_router_core::settings::Server;
 use llm_router_endpoints::{Life, Phase, Until};
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
 use self::http1::Http1;
 use crate::{
-    conduit::{Clock, Conduit, Patience},
+    conduit::{Clock, Conduit, OneMore, Patience},
     http1::{Reading, read},
     worker::Worker,
 };
@@ -59,9 +62,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Drive for Http1<S> {
     }
 }
 
+/// What counts a connection as long as it is open.
+pub(crate) type Held = (OwnedSemaphorePermit, OneMore);
+
 /// Serves a connection to its end, over TLS where it is set up.
-pub(crate) async fn greet(stream: TcpStream, worker: Arc<Worker>) {
-    let Some(config) = worker.shared.tls.load_full() else { return serve(stream, worker).await };
+pub(crate) async fn greet(stream: TcpStream, worker: Arc<Worker>, held: Held) {
+    // Boxed where it is not the common case: the task of every connection is as large as the largest of its cases.
+    match worker.shared.tls.load_full() {
+        None => serve(stream, worker).await,
+        Some(config) => Box::pin(secure(stream, worker, config)).await,
+    }
+    drop(held);
+}
+
+async fn secure(stream: TcpStream, worker: Arc<Worker>, config: Arc<ServerConfig>) {
     let within = worker.shared.state().settings.server.header_read_timeout;
     match timeout(within, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => serve(stream, worker).await,
@@ -75,24 +89,40 @@ async fn serve<S>(stream: S, worker: Arc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let server = worker.shared.state().settings.server.clone();
     let clock = Clock::new();
     let mut io = Conduit::new(stream, Arc::clone(&clock));
-    let opened = tokio::select! {
-        opened = timeout(server.header_read_timeout, first_bytes(&mut io)) => opened,
-        () = leave(&worker.shared.life, &clock) => return,
-    };
-    let Ok(Some(first)) = opened else { return };
-    let patience =
-        Patience { head: server.header_read_timeout, idle: server.keep_alive_timeout, write: server.write_timeout };
-    let life = worker.shared.life.clone();
+    let Some(first) = Box::pin(opening(&mut io, &worker, &clock)).await else { return };
     if first.starts_with(PREFACE) {
-        let connection = http2::serve(io, first, worker, Arc::clone(&clock), &server);
-        // HTTP/2 is the rarer one and needs far more memory: the box keeps it out of the others' tasks.
-        Box::pin(drive(connection, clock, patience, life)).await;
-    } else {
-        let connection = Http1::new(io, first, worker, Arc::clone(&clock), server.max_header.get());
-        drive(connection, clock, patience, life).await;
+        return Box::pin(serve_http2(io, first, worker, clock)).await;
+    }
+    let (patience, most_head) = {
+        let server = &worker.shared.state().settings.server;
+        (patience(server), server.max_header.get())
+    };
+    let life = worker.shared.life.clone();
+    drive(Http1::new(io, first, worker, Arc::clone(&clock), most_head), clock, patience, life).await;
+}
+
+async fn serve_http2<S>(io: Conduit<S>, first: Bytes, worker: Arc<Worker>, clock: Arc<Clock>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let settings = Arc::clone(&worker.shared.state().settings);
+    let life = worker.shared.life.clone();
+    let connection = http2::serve(io, first, worker, Arc::clone(&clock), &settings.server);
+    drive(connection, clock, patience(&settings.server), life).await;
+}
+
+fn patience(server: &Server) -> Patience {
+    Patience { head: server.header_read_timeout, idle: server.keep_alive_timeout, write: server.write_timeout }
+}
+
+/// The first bytes; none when the client says nothing in time, or the process drains.
+async fn opening<S: AsyncRead + Unpin>(io: &mut S, worker: &Worker, clock: &Clock) -> Option<Bytes> {
+    let within = worker.shared.state().settings.server.header_read_timeout;
+    tokio::select! {
+        opened = timeout(within, first_bytes(io)) => opened.ok().flatten(),
+        () = leave(&worker.shared.life, clock) => None,
     }
 }
 
@@ -110,40 +140,43 @@ async fn first_bytes<S: AsyncRead + Unpin>(io: &mut S) -> Option<Bytes> {
 }
 
 /// Drives a connection until it ends, has used up its time, or the process is over.
-async fn drive(mut connection: impl Drive, clock: Arc<Clock>, patience: Patience, life: Life) {
-    let mut look = pin!(sleep_until(clock.next_look(patience).unwrap_or_else(Instant::now)));
-    let mut draining = Until::new(life.clone(), Phase::Draining);
-    let mut go_on = |connection: &mut dyn Drive, cx: &mut Context<'_>| {
-        if connection.drive(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        while look.as_mut().poll(cx).is_ready() {
-            match clock.next_look(patience) {
-                Some(next) => look.as_mut().reset(next),
-                None => return Poll::Ready(()),
+#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, in every connection's task")]
+fn drive(mut connection: impl Drive, clock: Arc<Clock>, patience: Patience, life: Life) -> impl Future<Output = ()> {
+    async move {
+        let mut look = pin!(sleep_until(clock.next_look(patience).unwrap_or_else(Instant::now)));
+        let mut draining = Until::new(life.clone(), Phase::Draining);
+        let mut go_on = |connection: &mut dyn Drive, cx: &mut Context<'_>| {
+            if connection.drive(cx).is_ready() {
+                return Poll::Ready(());
             }
+            while look.as_mut().poll(cx).is_ready() {
+                match clock.next_look(patience) {
+                    Some(next) => look.as_mut().reset(next),
+                    None => return Poll::Ready(()),
+                }
+            }
+            Poll::Pending
+        };
+        let ended = poll_fn(|cx| match go_on(&mut connection, cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => draining.poll(cx).map(|()| false),
+        });
+        if ended.await {
+            return;
         }
-        Poll::Pending
-    };
-    let ended = poll_fn(|cx| match go_on(&mut connection, cx) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending => draining.poll(cx).map(|()| false),
-    });
-    if ended.await {
-        return;
+        // Boxed, since few connections live to see it.
+        let mut leaving = Box::pin(leave(&life, &clock));
+        let mut over = Box::pin(life.reached(Phase::Over));
+        let mut told = false;
+        poll_fn(|cx| {
+            if !told && leaving.as_mut().poll(cx).is_ready() {
+                told = true;
+                connection.end();
+            }
+            if over.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { go_on(&mut connection, cx) }
+        })
+        .await;
     }
-    // Boxed, since few connections live to see it.
-    let mut leaving = Box::pin(leave(&life, &clock));
-    let mut over = Box::pin(life.reached(Phase::Over));
-    let mut told = false;
-    poll_fn(|cx| {
-        if !told && leaving.as_mut().poll(cx).is_ready() {
-            told = true;
-            connection.end();
-        }
-        if over.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { go_on(&mut connection, cx) }
-    })
-    .await;
 }
 
 /// Completes when the connection should take no more requests: the process drains, and none is on its way here.
