@@ -12,7 +12,7 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 # The end of a model's name, and what the mock does for it.
 ENDS = {
     "": "",
-    "-429": "error=rate-limit retry-after=1",
+    "-429": "error=rate-limit retry-after=1 header=x-should-retry:false",
     "-context": "error=context",
     "-overloaded": "error=overloaded",
 }

@@ -149,6 +149,7 @@ def errors(base, model):
     api = client(base).messages
     error = raises(anthropic.RateLimitError, lambda: api.create(model=broken(model, "-429"), **ask()), 429)
     equal(error.response.headers.get("retry-after"), "1", "Retry-After")
+    equal(error.response.headers.get("x-should-retry"), "false", "whether to try again")
     equal(error.body["error"]["type"], "rate_limit_error", "type")
     error = raises(anthropic.BadRequestError, lambda: api.create(model=broken(model, "-context"), **ask()), 400)
     equal(error.body["error"]["type"], "invalid_request_error", "type")

@@ -220,6 +220,7 @@ def errors(base, model):
     api = client(base).chat.completions
     error = raises(openai.RateLimitError, lambda: api.create(model=broken(model, "-429"), messages=user()), 429)
     equal(error.response.headers.get("retry-after"), "1", "Retry-After")
+    equal(error.response.headers.get("x-should-retry"), "false", "whether to try again")
     error = raises(openai.BadRequestError, lambda: api.create(model=broken(model, "-context"), messages=user()), 400)
     holds("maximum context length" in error.message, f"the provider's words: {error.message}")
     raises(openai.RateLimitError, lambda: list(api.create(model=broken(model, "-429"), messages=user(), stream=True)), 429)

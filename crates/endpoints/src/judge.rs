@@ -264,7 +264,9 @@ fn own_headers(theirs: &HeaderMap, content_type: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in theirs {
-        if *name == header::RETRY_AFTER || name.as_str().contains("ratelimit") {
+        // What clients go by when they try again (the official ones read all of these).
+        let advice = matches!(name.as_str(), "retry-after" | "retry-after-ms" | "x-should-retry");
+        if advice || name.as_str().contains("ratelimit") {
             headers.append(name.clone(), value.clone());
         }
     }
