@@ -110,6 +110,8 @@ def tells(base, model):
     holds(any(name in (model, f"{model}:latest") for name in names), f"{model} is not in {names}")
     holds(client(base).show(model).capabilities, "capabilities")
     client(base).ps()
+    # Older clients name the model so.
+    holds(client(base)._request_raw("POST", "/api/show", json={"name": model}).json()["capabilities"], "by its older name")
     if "direct" not in model:
         equal(client(base).chat(model=f"{model}:latest", messages=user()).message.content, f"You said: {ASK}", "with a tag")
 

@@ -92,11 +92,21 @@ impl Endpoint for Show {
     fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
         Box::pin(async move {
             let body = call.read_body().await?;
-            let name = Peek::new(&body)?.model()?.into_owned();
+            let peek = Peek::new(&body)?;
+            let name = match peek.model() {
+                Ok(name) => name.into_owned(),
+                Err(error) => older_name(&body).ok_or(error)?,
+            };
             let (model, provider) = named(call, &name)?;
             super::json(&shown(call, model, provider))
         })
     }
+}
+
+/// The model's name where Ollama used to have it, and still reads it.
+fn older_name(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body.get("name")?.as_str().map(str::to_owned)
 }
 
 impl Endpoint for Version {
