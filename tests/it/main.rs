@@ -25,6 +25,7 @@ mod reload;
 mod reload_property;
 mod scene;
 mod status_page;
+mod stream_usage;
 mod text;
 mod tls;
 mod traces;

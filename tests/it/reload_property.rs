@@ -145,6 +145,7 @@ fn settle(value: &mut Value) {
                 "created",
                 "created_at",
                 "id",
+                "request_id",
                 "loaded_at",
                 "modified_at",
                 "picked",

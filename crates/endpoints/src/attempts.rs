@@ -178,12 +178,12 @@ pub(crate) async fn exchange(
     prepared: Prepared,
     heard: impl FnOnce(Heard) + Send,
 ) -> Attempt {
-    let Prepared { request, translator, losses, stream } = prepared;
+    let Prepared { request, translator, losses, stream, uncounted } = prepared;
     let sent = send(upstream, plan, lease.target(), request).await;
     if let Ok(response) = &sent {
         heard(Heard { connected: response.extensions().get().copied(), at: Instant::now() });
     }
-    judge(sent, lease, Reading { translator, losses, stream, started, memory }).await
+    judge(sent, lease, Reading { translator, losses, stream, uncounted, started, memory }).await
 }
 
 /// Sends, and once more when a pooled connection turned out to be closed: not a byte of an answer had come.

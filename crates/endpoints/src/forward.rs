@@ -165,6 +165,7 @@ impl Order {
             headers: &self.headers,
             id: id.as_ref(),
             unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
+            stream_usage: state.settings.upstream.stream_usage,
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let started = self.record.as_ref().map_or_else(Instant::now, |record| record.started);
@@ -241,11 +242,11 @@ impl Order {
             deadline: self.deadline,
             life: self.life.clone(),
         };
-        let view = match answer.translator {
-            Some(translator) => View::Translated(translator),
-            None => View::watch(self.operation, &answer.first),
+        let (view, first) = match answer.translator {
+            Some(translator) => (View::Translated(translator), answer.first),
+            None => View::watch(self.operation, answer.first, answer.uncounted && events),
         };
-        (head, Relay::new(answer.rest, answer.first, view, answer.lease, self.record.take(), terms))
+        (head, Relay::new(answer.rest, first, view, answer.lease, self.record.take(), terms))
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Answer {
     pub framed: bool,
     /// The longest silence between two frames.
     pub idle: Duration,
+    /// Whether a chunk of usage numbers is to be taken out of it.
+    pub uncounted: bool,
     /// What is held of it.
     pub held: Held,
     /// Who answers.
@@ -71,6 +73,8 @@ pub(crate) struct Reading<'a> {
     pub losses: Losses,
     /// Whether the client is to get a stream, where the answer is translated.
     pub stream: bool,
+    /// Whether the provider was asked for usage numbers that the client does not want.
+    pub uncounted: bool,
     /// When the client's request arrived.
     pub started: Instant,
     /// Where answers are held that are read as a whole.
@@ -126,7 +130,7 @@ async fn read(
     target: &Target,
     reading: Reading<'_>,
 ) -> Result<(Box<Answer>, Option<Failure>), Stop> {
-    let Reading { translator, losses, stream, started, memory } = reading;
+    let Reading { translator, losses, stream, uncounted, started, memory } = reading;
     let (mut head, body) = response.into_parts();
     if head.status.is_informational() {
         return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()).into());
@@ -145,8 +149,20 @@ async fn read(
     let translated = translator.is_some();
     let (rest, lease) = (body, None);
     // Boxed: it passes through many hands.
-    let mut answer =
-        Box::new(Answer { head, first, rest, translator, translated, lease, losses, framed, idle, held, provider });
+    let mut answer = Box::new(Answer {
+        head,
+        first,
+        rest,
+        translator,
+        translated,
+        lease,
+        losses,
+        framed,
+        idle,
+        uncounted,
+        held,
+        provider,
+    });
     let most = memory.largest_answer();
     match timeout(limits.first_token, pin!(begin(&mut answer, most, stream, started))).await {
         Ok(begun) => begun?,

@@ -7,7 +7,7 @@ use llm_router_core::{
     catalogue::Unsupported,
     json::{Peek, Pieces, with_model},
     operation::Operation,
-    translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, translate},
+    translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, ask_usage, translate},
 };
 
 use crate::{body::Body, headers, keep_alive, target::Target};
@@ -31,6 +31,8 @@ pub(crate) struct Source<'a> {
     pub id: Option<&'a HeaderValue>,
     /// What to do about fields that a provider cannot carry.
     pub unsupported: Unsupported,
+    /// Whether streams are counted that the client does not want counted.
+    pub stream_usage: bool,
     /// Seconds since 1970.
     pub now: u64,
 }
@@ -53,14 +55,20 @@ pub(crate) struct Prepared {
     pub losses: Losses,
     /// Whether the client is to get a stream, where the answer is translated.
     pub stream: bool,
+    /// Whether the provider is asked for usage numbers that the client does not want.
+    pub uncounted: bool,
 }
 
 impl Source<'_> {
     /// The request for a provider.
     pub(crate) fn plan(&self, target: &Target) -> Result<Plan, TranslateError> {
         if target.path(self.operation).is_some() {
-            let request = self.request(target, self.operation, self.body_for(target));
-            return Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default(), stream: false }));
+            let counted = self.counted(target);
+            let uncounted = counted.is_some();
+            let body = counted.unwrap_or_else(|| self.body_for(target));
+            let request = self.request(target, self.operation, body);
+            let losses = Losses::default();
+            return Ok(Plan::Send(Prepared { request, translator: None, losses, stream: false, uncounted }));
         }
         let context = Context {
             public_model: self.model,
@@ -86,6 +94,7 @@ impl Source<'_> {
                     translator: Some(Box::new(translated.reply)),
                     losses: translated.losses,
                     stream: translated.stream,
+                    uncounted: false,
                 })
             }
         })
@@ -97,6 +106,17 @@ impl Source<'_> {
         *request.uri_mut() = target.path(operation).cloned().unwrap_or_default();
         *request.headers_mut() = headers::upstream(target, self.headers, self.id);
         request
+    }
+
+    /// The body with the wish for usage numbers put in; `None` where it needs none.
+    fn counted(&self, target: &Target) -> Option<Body> {
+        let knows = matches!(self.operation, Operation::ChatCompletions | Operation::Completions);
+        if !self.stream_usage || !knows || !self.peek.stream().is_ok_and(|stream| stream == Some(true)) {
+            return None;
+        }
+        let body = ask_usage(self.peek)?;
+        let changed = with_model(&Peek::new(&body).ok()?, target.upstream_model()).map(|pieces| pieces.join(&body));
+        Some(changed.unwrap_or(body).into())
     }
 
     fn body_for(&self, target: &Target) -> Body {

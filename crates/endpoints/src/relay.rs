@@ -306,7 +306,14 @@ impl HttpBody for Relay {
         }
         loop {
             match Pin::new(&mut this.body).poll_frame(cx) {
-                Poll::Ready(None) => return this.end(cx),
+                Poll::Ready(None) => {
+                    let rest = this.view.rest();
+                    if rest.is_empty() {
+                        return this.end(cx);
+                    }
+                    this.came(&rest);
+                    return this.hand(rest);
+                }
                 Poll::Ready(Some(Err(error))) => return this.fail(error, cx),
                 Poll::Ready(Some(Ok(frame))) => {
                     this.silent_since = Instant::now();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use llm_router_core::{
     dialect::{ErrorInfo, Surface},
     operation::Operation,
-    translate::{ReplyTranslator, StreamTap, Usage},
+    translate::{ReplyTranslator, StreamTap, Usage, UsageFilter},
 };
 
 use crate::body::BodyError;
@@ -17,21 +17,26 @@ pub(crate) enum View {
     Translated(Box<ReplyTranslator>),
     /// Passed on byte for byte; watched for usage numbers and the last event.
     Watched(StreamTap),
+    /// Passed on but for the chunk of usage numbers, which the client did not ask for.
+    Counted(Box<(UsageFilter, StreamTap)>),
     /// Passed on byte for byte.
     Plain,
 }
 
 impl View {
     /// A view of an untouched answer to an operation, whose first bytes have come.
-    pub(crate) fn watch(operation: Operation, first: &[u8]) -> Self {
-        let mut tap = StreamTap::new(operation);
-        tap.feed(first);
-        Self::Watched(tap)
+    /// With the bytes as the client is to see them; `uncounted` says that usage numbers are not for it.
+    pub(crate) fn watch(operation: Operation, first: Bytes, uncounted: bool) -> (Self, Bytes) {
+        let tap = StreamTap::new(operation);
+        let mut view =
+            if uncounted { Self::Counted(Box::new((UsageFilter::default(), tap))) } else { Self::Watched(tap) };
+        let first = view.frame(first, None).0;
+        (view, first)
     }
 
     /// Whether the provider's bytes are the client's.
     pub(crate) fn is_untouched(&self) -> bool {
-        !matches!(self, Self::Translated(_))
+        !matches!(self, Self::Translated(_) | Self::Counted(_))
     }
 
     /// The next bytes as the client is to see them, and what is wrong behind them.
@@ -41,6 +46,13 @@ impl View {
             Self::Watched(tap) => {
                 tap.feed(&data);
                 return (data, None);
+            }
+            Self::Counted(both) => {
+                let (filter, tap) = &mut **both;
+                let mut out = Vec::with_capacity(data.len());
+                filter.feed(&data, &mut out);
+                tap.feed(&out);
+                return (out.into(), None);
             }
             Self::Translated(translator) => translator,
         };
@@ -52,10 +64,21 @@ impl View {
         (out.into(), fault)
     }
 
+    /// What the client is still to see when the provider's bytes have ended.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        let Self::Counted(both) = self else { return Bytes::new() };
+        let (filter, tap) = &mut **both;
+        let mut out = Vec::new();
+        filter.finish(&mut out);
+        tap.feed(&out);
+        out.into()
+    }
+
     /// Bytes that are kept of it.
     pub(crate) fn held(&self) -> usize {
         match self {
             Self::Translated(translator) => translator.held(),
+            Self::Counted(both) => both.0.held(),
             // Its tap has a few fixed buffers.
             Self::Watched(_) | Self::Plain => 0,
         }
@@ -66,6 +89,7 @@ impl View {
         match self {
             Self::Translated(translator) => translator.is_done(),
             Self::Watched(tap) => tap.is_complete(),
+            Self::Counted(both) => both.1.is_complete(),
             Self::Plain => false,
         }
     }
@@ -78,7 +102,10 @@ impl View {
             Self::Watched(tap) if !framed && !tap.is_complete() => {
                 Err(BodyError::Cut("the connection closed before the last event".into()))
             }
-            Self::Watched(_) | Self::Plain => Ok(()),
+            Self::Counted(both) if !framed && !both.1.is_complete() => {
+                Err(BodyError::Cut("the connection closed before the last event".into()))
+            }
+            Self::Watched(_) | Self::Counted(_) | Self::Plain => Ok(()),
         }
     }
 
@@ -95,6 +122,7 @@ impl View {
         match self {
             Self::Translated(translator) => translator.summary().usage,
             Self::Watched(tap) => tap.usage(),
+            Self::Counted(both) => both.0.usage().or_else(|| both.1.usage()),
             Self::Plain => None,
         }
     }

@@ -33,6 +33,8 @@ pub struct Upstream {
     pub on_disconnect_size: NonZeroUsize,
     /// `max_answer_size`: the largest answer that is read as a whole, in bytes: to be translated, or its text.
     pub max_answer: NonZeroUsize,
+    /// `stream_usage`: whether OpenAI-compatible providers are asked for a stream's usage numbers where the client did not.
+    pub stream_usage: bool,
     /// `ca_file`: PEM file of certificate authorities trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// `pool_size`: idle connections kept per provider and worker.
@@ -64,6 +66,7 @@ impl Upstream {
             on_disconnect_timeout: r.time("on_disconnect_timeout", Duration::from_secs(60), SOON..=DAY),
             on_disconnect_size: r.count("on_disconnect_size", 10 << 20, 4 << 30),
             max_answer: r.count("max_answer_size", 64 << 20, 4 << 30),
+            stream_usage: r.boolean("stream_usage", false),
             ca_file: r.optional("ca_file", "").map(PathBuf::from),
             pool_size: r.count("pool_size", 256, 100_000),
             pool_idle_timeout: r.time("pool_idle_timeout", Duration::from_secs(60), SOON..=DAY),

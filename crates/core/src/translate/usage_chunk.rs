@@ -43,6 +43,9 @@ fn replace_null(body: &[u8]) -> Option<Vec<u8>> {
     Some(Value::Object(value).to_string().into_bytes())
 }
 
+/// An event longer than this, in bytes, is no chunk of numbers, and is not waited for.
+const LONGEST: usize = 64 * 1024;
+
 /// Takes the chunk that holds nothing but usage numbers out of a stream of server-sent events.
 #[derive(Debug, Default)]
 pub struct UsageFilter {
@@ -74,11 +77,20 @@ impl UsageFilter {
             from = end;
         }
         self.pending.drain(..start);
+        if self.pending.len() > LONGEST {
+            out.append(&mut self.pending);
+        }
     }
 
     /// The stream has ended: appends what is left of an event that was cut short.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.pending);
+    }
+
+    /// Bytes that are kept until their event is complete.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.pending.len()
     }
 
     /// The usage numbers that were taken out.
@@ -133,6 +145,17 @@ mod tests {
             ask(r#"{"model":"m","stream_options":null}"#).as_deref(),
             Some(r#"{"model":"m","stream_options":{"include_usage":true}}"#)
         );
+    }
+
+    #[test]
+    fn an_endless_event_is_not_waited_for() {
+        let (mut filter, mut out) = (UsageFilter::default(), Vec::new());
+        for _ in 0..1_000 {
+            filter.feed(&[b'x'; 1_000], &mut out);
+            assert!(filter.held() <= LONGEST);
+        }
+        filter.finish(&mut out);
+        assert_eq!(out.len(), 1_000_000);
     }
 
     #[test]

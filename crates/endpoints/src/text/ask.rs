@@ -88,7 +88,13 @@ impl Asker<'_> {
     fn plan(&self, target: &Target, question: &Question) -> Result<Plan, TranslateError> {
         let none = TranslateError::NoSuchOperation { wanted: "chat", target: target.api_type().name() };
         let request = self.request(target, question).ok_or(none)?;
-        Ok(Plan::Send(Prepared { request, translator: None, losses: Losses::default(), stream: false }))
+        Ok(Plan::Send(Prepared {
+            request,
+            translator: None,
+            losses: Losses::default(),
+            stream: false,
+            uncounted: false,
+        }))
     }
 
     fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {
