@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
 use llm_router_core::catalogue::BaseUrl;
-use llm_router_server::{fetch::fetch, trust};
+use llm_router_server::{Trust, fetch::fetch, trust};
 use serde_json::Value;
 
 /// The longest wait for an answer.
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pages of one router.
 pub(crate) struct Operator {
     url: BaseUrl,
-    trust: Arc<rustls::ClientConfig>,
+    trust: Arc<Trust>,
 }
 
 impl Operator {

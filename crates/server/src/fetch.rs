@@ -6,9 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, header};
 use llm_router_core::catalogue::BaseUrl;
 use llm_router_endpoints::Body;
-use rustls::ClientConfig;
 
-use crate::upstream::{Answered, Link, connect};
+use crate::upstream::{Answered, Link, Trust, connect};
 
 /// The most that is read of an answer, in bytes.
 const MOST: usize = 16 << 20;
@@ -33,7 +32,7 @@ pub enum FetchError {
 /// [`FetchError`]; an answer with an error's status is an answer.
 pub async fn fetch(
     base: &BaseUrl,
-    trust: &Arc<ClientConfig>,
+    trust: &Arc<Trust>,
     mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, FetchError> {
     let stream = connect(base, trust).await.map_err(FetchError::Connect)?;

@@ -42,6 +42,6 @@ pub use load::Models;
 pub use reload::{Origin, Reloaded};
 pub use running::{Running, StartError};
 pub use tls::TlsError;
-pub use upstream::{Connections, TrustError, trust};
+pub use upstream::{Connections, Trust, TrustError, trust};
 pub use witness::Witness;
 pub use worker::{Shared, Worker};

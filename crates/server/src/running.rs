@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use llm_router_core::settings::Settings;
+use llm_router_core::{catalogue::Scheme, settings::Settings};
 use llm_router_endpoints::{BoxFuture, Observer, Phase, State};
-use rustls::ClientConfig;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -26,7 +25,7 @@ use crate::{
     reload::{Origin, Reloader},
     tasks,
     tls::{self, TlsError},
-    upstream::{self, Connections, TrustError},
+    upstream::{self, Connections, Trust, TrustError},
     watch,
     worker::{Shared, Worker},
 };
@@ -78,6 +77,9 @@ impl Running {
         let settings = Arc::clone(&state.settings);
         let tls = settings.tls.as_ref().map(tls::config).transpose()?;
         let trust = upstream::trust(settings.upstream.ca_file.as_ref())?;
+        if has_tls_providers(&state) {
+            trust.prepare()?;
+        }
         let listener = match inherited.clients {
             Some(listener) => listener,
             None => listener::listen(&settings.server.host, settings.server.port)?,
@@ -107,7 +109,7 @@ impl Running {
         }
     }
 
-    fn workers(&mut self, listener: &TcpListener, trust: &Arc<ClientConfig>) -> io::Result<()> {
+    fn workers(&mut self, listener: &TcpListener, trust: &Arc<Trust>) -> io::Result<()> {
         let settings = Arc::clone(&self.shared.state().settings);
         for number in 0..settings.server.workers.get() {
             let worker = Worker::new(Arc::clone(&self.shared), &settings, Arc::clone(trust));
@@ -118,7 +120,7 @@ impl Running {
     }
 
     /// One thread beside the workers, so that operators are answered and files watched however busy those are.
-    fn keeper(&mut self, admin: Option<TcpListener>, trust: Arc<ClientConfig>) -> io::Result<()> {
+    fn keeper(&mut self, admin: Option<TcpListener>, trust: Arc<Trust>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let life = shared.life.clone();
         let mut handed_over = shared.handed_over.subscribe();
@@ -271,6 +273,11 @@ async fn share(work: &mut Option<BoxFuture<'static, ()>>) {
         *work = None;
     }
     std::future::pending::<()>().await;
+}
+
+fn has_tls_providers(state: &State) -> bool {
+    let mut providers = state.pools().flat_map(|pool| pool.targets()).map(|member| member.target.provider());
+    providers.any(|provider| provider.base.scheme() == Scheme::Https)
 }
 
 /// The operators' socket. That it cannot be had is no reason not to serve clients.

@@ -13,7 +13,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Life, Observer, Phase, State};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use tokio::{
     sync::{Semaphore, watch},
     time::sleep,
@@ -26,7 +26,7 @@ use crate::{
     metrics::{self, Around},
     reload::Reloader,
     tasks,
-    upstream::Connections,
+    upstream::{Connections, Trust},
     witness::Witness,
 };
 
@@ -134,7 +134,7 @@ pub struct Worker {
 impl Worker {
     /// A worker without connections.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, settings: &Settings, trust: Arc<ClientConfig>) -> Arc<Self> {
+    pub fn new(shared: Arc<Shared>, settings: &Settings, trust: Arc<Trust>) -> Arc<Self> {
         Arc::new(Self { shared, upstream: Arc::new(Connections::new(settings, trust)) })
     }
 

@@ -8,9 +8,8 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use llm_router_endpoints::State;
-use rustls::ClientConfig;
 
-use crate::tasks;
+use crate::{tasks, upstream::Trust};
 
 /// The longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +49,7 @@ impl Finding {
 }
 
 /// Looks at everything. `stream`: also has every provider write one token, which it may charge for.
-pub async fn examine(state: Arc<State>, trust: &Arc<ClientConfig>, stream: bool) -> Vec<Finding> {
+pub async fn examine(state: Arc<State>, trust: &Arc<Trust>, stream: bool) -> Vec<Finding> {
     let settings = &state.settings;
     let mut findings = vec![models(&state), system::open_files(settings)];
     findings.extend(system::files(settings));

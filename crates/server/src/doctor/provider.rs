@@ -11,12 +11,14 @@ use llm_router_core::{
     problem,
 };
 use llm_router_endpoints::{State, Target};
-use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Finding, Grade, PATIENCE, clock};
-use crate::fetch::{FetchError, fetch};
+use crate::{
+    fetch::{FetchError, fetch},
+    upstream::Trust,
+};
 
 /// The longest wait for one token: a server may have to load the model first.
 const FIRST: Duration = Duration::from_secs(120);
@@ -33,7 +35,7 @@ pub(super) struct Visit {
     pub state: Arc<State>,
     pub model: Arc<Model>,
     pub provider: Arc<Provider>,
-    pub trust: Arc<ClientConfig>,
+    pub trust: Arc<Trust>,
 }
 
 impl Visit {

@@ -3,7 +3,6 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use llm_router_core::{catalogue::BaseUrl, settings::Redis};
-use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::UnixStream,
@@ -11,7 +10,7 @@ use tokio::{
 };
 
 use super::{Finding, Grade, PATIENCE};
-use crate::upstream::{connect, trust};
+use crate::upstream::{Trust, connect, trust};
 
 /// The first version that has what the shared leases need.
 const LEAST: u32 = 7;
@@ -81,7 +80,7 @@ fn cannot(redis: &Redis, error: &io::Error) -> String {
 }
 
 /// The server's answers to the password, if there is one, and to the question who it is.
-async fn ask(redis: &Redis, place: &Place, trust: &Arc<ClientConfig>) -> io::Result<Vec<String>> {
+async fn ask(redis: &Redis, place: &Place, trust: &Arc<Trust>) -> io::Result<Vec<String>> {
     let mut commands: Vec<Vec<&str>> = Vec::new();
     // Sentinels have passwords of their own, which are not set here.
     if let (Some(password), None) = (&redis.password, &redis.sentinel) {

@@ -15,10 +15,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use llm_router_core::settings::Traces;
 use llm_router_endpoints::Facts;
-use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 
-use crate::{fetch::fetch, worker::Shared};
+use crate::{fetch::fetch, upstream::Trust, worker::Shared};
 
 /// The most requests that wait to be sent; more are counted and left out.
 const MOST: usize = 8192;
@@ -56,7 +55,7 @@ impl Spans {
 }
 
 /// Sends what waits, for ever.
-pub(crate) async fn export(shared: &Shared, trust: &Arc<ClientConfig>) {
+pub(crate) async fn export(shared: &Shared, trust: &Arc<Trust>) {
     let Some(traces) = shared.state().settings.metrics.traces.clone() else { return std::future::pending().await };
     let mut well = true;
     loop {
@@ -66,12 +65,12 @@ pub(crate) async fn export(shared: &Shared, trust: &Arc<ClientConfig>) {
 }
 
 /// Sends what still waits when the process ends. A collector that does not answer must not hold that up.
-pub(crate) async fn last(shared: &Shared, trust: &Arc<ClientConfig>) {
+pub(crate) async fn last(shared: &Shared, trust: &Arc<Trust>) {
     let Some(traces) = shared.state().settings.metrics.traces.clone() else { return };
     drop(timeout(LAST, send_all(shared, &traces, trust, &mut true)).await);
 }
 
-async fn send_all(shared: &Shared, traces: &Traces, trust: &Arc<ClientConfig>, well: &mut bool) {
+async fn send_all(shared: &Shared, traces: &Traces, trust: &Arc<Trust>, well: &mut bool) {
     loop {
         let batch = shared.witness.spans.batch();
         if batch.is_empty() {

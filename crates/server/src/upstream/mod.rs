@@ -16,10 +16,9 @@ use std::{
 use http::{Request, Response};
 use llm_router_core::settings::Settings;
 use llm_router_endpoints::{Body, BoxFuture, Connected, Target, Upstream, UpstreamError};
-use rustls::ClientConfig;
 use tokio::time::timeout;
 
-pub use self::connect::{TrustError, trust};
+pub use self::connect::{Trust, TrustError, trust};
 pub(crate) use self::{
     connect::connect,
     link::{Answered, Link},
@@ -29,14 +28,14 @@ use self::{exchange::AnswerBody, leftovers::Leftovers, link::ExchangeError, pool
 /// One worker's connections to all providers.
 pub struct Connections {
     pool: Arc<Pool>,
-    trust: Arc<ClientConfig>,
+    trust: Arc<Trust>,
     leftovers: Leftovers,
 }
 
 impl Connections {
     /// No connections yet.
     #[must_use]
-    pub fn new(settings: &Settings, trust: Arc<ClientConfig>) -> Self {
+    pub fn new(settings: &Settings, trust: Arc<Trust>) -> Self {
         let upstream = &settings.upstream;
         let pool = Arc::new(Pool::new(upstream.pool_size.get(), upstream.pool_idle_timeout));
         Self { pool, trust, leftovers: Leftovers::default() }
