@@ -25,7 +25,8 @@
 //! - An [`Endpoint`] is a target of any type and what is known about it beforehand. A [`Balancer`] holds the endpoints
 //!   that can stand in for each other; several share a [`Fleet`] when they use the same hosts.
 //! - A [`Strategy`] chooses: a pure function over a [`View`]. Health, limits and the line stay outside of it. By name:
-//!   [`AnyStrategy::from_name`]; [`Registry`] lists those there are and takes others.
+//!   [`AnyStrategy::from_name`]; [`Registry`] lists those there are and takes others, and so does a
+//!   [`Registration`](strategy::Registration), for the whole program.
 //! - [`Balancer::pick`] chooses and reserves in one call and never waits. [`Balancer::acquire`] may wait in line, up to
 //!   the deadline of the [`Demand`]; a place that becomes free is handed to who is next.
 //! - A [`Lease`] reports back: the time to the first token, the end, or a [`Failure`]. Dropped, it counts as given up.

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use llm_router_core::translate::StreamFault;
@@ -69,6 +69,22 @@ impl Body {
         B: HttpBody<Data = Bytes, Error = BodyError> + Send + 'static,
     {
         Self::Frames(Box::pin(body))
+    }
+
+    /// Reads it to its end, up to so many bytes. The caller bounds the time.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`], or why it ended before its end.
+    pub async fn read(mut self, most: usize) -> Result<Bytes, BodyError> {
+        let mut read = BytesMut::new();
+        while let Some(frame) = self.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if read.len() + data.len() > most {
+                return Err(BodyError::TooLarge(most));
+            }
+            read.extend_from_slice(&data);
+        }
+        Ok(read.freeze())
     }
 }
 

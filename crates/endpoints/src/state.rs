@@ -14,6 +14,7 @@ use llm_router_balancer::{
     QueueSettings, Registry, Tried, check_endpoints,
 };
 use llm_router_core::{
+    api_type,
     catalogue::{Catalogue, Model, Provider, StickyKey},
     prompts::Prompts,
     settings::{Queue, Retry, Settings},
@@ -206,6 +207,14 @@ pub enum StateError {
     /// Two endpoints claim one route.
     #[error(transparent)]
     Route(#[from] DuplicateRoute),
+    /// Two crates register something under one name.
+    #[error("there are two {kind} of the name `{name}`: one of them needs another")]
+    Name {
+        /// What it is, in the plural.
+        kind: &'static str,
+        /// The name.
+        name: &'static str,
+    },
     /// A balancer refuses its configuration.
     #[error("model {model}: {source}")]
     Balancer {
@@ -238,6 +247,8 @@ impl State {
         prompts: Prompts,
     ) -> Result<Self, StateError> {
         let endpoints = endpoint::all();
+        alone("strategies", strategies())?;
+        alone("provider types", api_type::names())?;
         let routes = endpoints
             .iter()
             .enumerate()
@@ -315,6 +326,13 @@ impl State {
     }
 }
 
+/// Refuses a name that two have.
+fn alone(kind: &'static str, mut names: Vec<&'static str>) -> Result<(), StateError> {
+    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+    let twice = names.windows(2).find(|pair| pair[0].eq_ignore_ascii_case(pair[1]));
+    twice.map_or(Ok(()), |pair| Err(StateError::Name { kind, name: pair[0] }))
+}
+
 /// A name from a client, shortened for an error text.
 fn shown(name: &str) -> String {
     const LONGEST: usize = 100;
@@ -327,5 +345,17 @@ fn shown(name: &str) -> String {
 /// The names of the strategies that settings and models may choose.
 #[must_use]
 pub fn strategies() -> Vec<&'static str> {
-    Registry::built_in().iter().map(|strategy| strategy.name).collect()
+    Registry::linked().iter().map(|strategy| strategy.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_two_have_is_refused() {
+        assert!(alone("strategies", strategies()).is_ok() && alone("provider types", api_type::names()).is_ok());
+        let error = alone("provider types", vec!["acme", "vllm", "Acme"]).unwrap_err();
+        assert!(error.to_string().starts_with("there are two provider types of the name `"), "{error}");
+    }
 }

@@ -25,6 +25,12 @@ pub struct Models {
 }
 
 impl Models {
+    /// A text that is in no file; findings say `models` where they would name it.
+    #[must_use]
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self { origin: "models".to_owned(), text: text.into() }
+    }
+
     /// Reads the configured file; the built-in demo when none is configured and none is there.
     ///
     /// # Errors

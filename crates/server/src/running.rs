@@ -50,7 +50,8 @@ pub enum StartError {
     Worker(#[source] io::Error),
 }
 
-/// A router that serves. Its workers end when [`Running::stop`] says so.
+/// A router that serves, on threads of its own. They end when [`Running::stop`] or [`Running::until_signal`] does; dropped
+/// without, it goes on until the process ends.
 pub struct Running {
     address: SocketAddr,
     admin: Option<SocketAddr>,
@@ -61,7 +62,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Opens the listening socket and starts the workers.
+    /// Opens the listening socket and starts the workers. It serves when this returns; the settings say where, and port
+    /// 0 lets the system choose ([`Running::address`]). `observer` is told of every request; `Arc::new(())` is none.
     ///
     /// # Errors
     /// [`StartError`]; then nothing is left running.

@@ -46,12 +46,12 @@ pub enum AnyPlan {
 }
 
 impl AnyStrategy {
-    /// The strategy of this name, as settings call it.
+    /// The strategy of this name, as settings call it: of this crate, or [registered](super::Registration) by another.
     ///
     /// # Errors
     /// There is none; the error lists those there are.
     pub fn from_name(name: &str) -> Result<Self, UnknownStrategy> {
-        Registry::built_in().get(name)
+        Registry::linked().get(name)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Strategies choose. Each is a pure function over a [`View`]; none knows health, limits or stores.
 //!
 //! To add one: a file here, a line in `BUILT_IN`, and a variant of [`AnyStrategy`] if it has a plan. From outside:
-//! implement [`Strategy`] and give it to [`BalancerBuilder::strategy`](crate::BalancerBuilder::strategy), or put it in
-//! a [`Registry`] to choose it by name.
+//! implement [`Strategy`] and give it to [`BalancerBuilder::strategy`](crate::BalancerBuilder::strategy), put it in a
+//! [`Registry`] to choose it by name, or submit a [`Registration`] so that the settings of a router can name it.
 
 mod adaptive;
 mod any;
@@ -23,7 +23,7 @@ pub use dynamic_weighted::DynamicWeighted;
 pub use first_available::FirstAvailable;
 pub use first_available_optim::FirstAvailableOptim;
 pub use least_loaded::LeastLoaded;
-pub use registry::{Registry, StrategyInfo, UnknownStrategy};
+pub use registry::{Registration, Registry, StrategyInfo, UnknownStrategy};
 pub use sticky::{Ring, Sticky};
 pub(crate) use turns::check;
 pub use turns::{InvalidWeights, Turns};
@@ -90,8 +90,8 @@ pub struct Needs {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Given to a balancer as it is, a strategy costs a direct call. To choose it by name, beside those of this crate, put it
-/// in a [`Registry`]; then its plan is `()`.
+/// Given to a balancer as it is, a strategy costs a direct call. To choose it by name, beside those of this crate, submit
+/// a [`Registration`] or put it in a [`Registry`]; then its plan is `()`.
 pub trait Strategy: Send + Sync + 'static {
     /// What is derived from the list of endpoints, off the path of requests.
     type Plan: Send + Sync + 'static;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Adaptive, AnyStrategy, Balanced, DynamicWeighted, FirstAvailable, FirstAvailableOptim, LeastLoaded, Sticky,
-    Strategy, Weighted,
+    Adaptive, AnyStrategy, Balanced, Choice, DynamicWeighted, FirstAvailable, FirstAvailableOptim, LeastLoaded, Needs,
+    Sticky, Strategy, Weighted,
 };
+use crate::demand::Demand;
+use crate::view::{Member, View};
 
 /// A strategy that can be chosen by name.
 #[derive(Debug, Clone)]
@@ -50,6 +52,65 @@ const fn info(name: &'static str, summary: &'static str, strategy: AnyStrategy) 
     StrategyInfo { name, summary, strategy }
 }
 
+/// A strategy from outside, known to the whole process: settings choose it by name, as if it were of this crate.
+///
+/// ```
+/// use llm_router_balancer::{AnyStrategy, Choice, Demand, Member, Strategy, View, strategy::Registration};
+///
+/// /// The first one of the list that can serve.
+/// struct InOrder;
+///
+/// impl Strategy for InOrder {
+///     type Plan = ();
+///
+///     fn plan(&self, _: &[Member]) {}
+///
+///     fn choose(&self, view: &View<'_, ()>, _: &Demand<'_>) -> Choice {
+///         view.eligible().iter().next().map_or(Choice::None, Choice::Use)
+///     }
+/// }
+///
+/// inventory::submit! { Registration::new("in_order", "the first of the list that can serve", &InOrder) }
+///
+/// assert!(AnyStrategy::from_name("in_order").is_ok());
+/// ```
+pub struct Registration {
+    name: &'static str,
+    summary: &'static str,
+    strategy: &'static dyn Strategy<Plan = ()>,
+}
+
+impl Registration {
+    /// A strategy, its name in snake case, and what it does in one sentence.
+    #[must_use]
+    pub const fn new(name: &'static str, summary: &'static str, strategy: &'static dyn Strategy<Plan = ()>) -> Self {
+        Self { name, summary, strategy }
+    }
+}
+
+inventory::collect!(Registration);
+
+/// A strategy that lives as long as the process.
+struct Linked(&'static dyn Strategy<Plan = ()>);
+
+impl Strategy for Linked {
+    type Plan = ();
+
+    fn plan(&self, _: &[Member]) {}
+
+    fn choose(&self, view: &View<'_, ()>, demand: &Demand<'_>) -> Choice {
+        self.0.choose(view, demand)
+    }
+
+    fn needs(&self) -> Needs {
+        self.0.needs()
+    }
+
+    fn score(&self, view: &View<'_, ()>, index: usize, demand: &Demand<'_>) -> Option<f32> {
+        self.0.score(view, index, demand)
+    }
+}
+
 /// The strategies that can be chosen by name: those of this crate, and others that were added.
 #[derive(Debug, Clone)]
 pub struct Registry(Vec<StrategyInfo>);
@@ -69,6 +130,18 @@ impl Registry {
     #[must_use]
     pub fn built_in() -> Self {
         Self(BUILT_IN.to_vec())
+    }
+
+    /// The strategies of this crate and every [`Registration`] linked into the program, these sorted by name. A name that
+    /// is claimed twice stands here twice, and means the first; a router refuses to start with it.
+    #[must_use]
+    pub fn linked() -> Self {
+        let mut all = Self::built_in();
+        let mut others: Vec<&Registration> = inventory::iter::<Registration>().collect();
+        others.sort_by_key(|other| other.name);
+        let custom = |other: &&Registration| AnyStrategy::Custom(Arc::new(Linked(other.strategy)));
+        all.0.extend(others.iter().map(|other| info(other.name, other.summary, custom(other))));
+        all
     }
 
     /// Adds a strategy from outside. One of the same name is replaced.

@@ -91,6 +91,15 @@ pub struct Sources<'a> {
     pub strategies: &'a [&'a str],
 }
 
+impl Sources<'_> {
+    /// Sets one setting, over the file and the environment: `.flag("server_port", 0)`.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: impl ToString) -> Self {
+        self.flags.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
 /// Settings, and what their author should know.
 #[derive(Debug)]
 pub struct Loaded {
