@@ -13,6 +13,7 @@ mod fuzz;
 mod hostile;
 mod hostile_providers;
 mod house;
+mod image_urls;
 mod limits;
 mod matrix;
 mod memory_bound;

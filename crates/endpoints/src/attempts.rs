@@ -12,13 +12,14 @@ use llm_router_core::translate::{self, TranslateError};
 use crate::{
     body::Body,
     error::Error,
+    images::Pictures,
     judge::{Answer, Attempt, Reading, judge},
     memory::Memory,
     phases::Trouble,
     prepare::{Plan, Prepared},
     state::{Lease, Pool},
     target::Target,
-    upstream::{Connected, Upstream, UpstreamError},
+    upstream::{BoxFuture, Connected, Upstream, UpstreamError},
     wish::Wish,
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Attempts<'a> {
     pub(crate) plan: Planner<'a>,
     /// What is asked of the balancer.
     pub(crate) wish: &'a Wish,
+    /// The pictures that the request may give by URL.
+    pub(crate) pictures: Option<&'a Pictures<'a>>,
     /// When the client's request arrived.
     pub(crate) started: Instant,
     /// Is told of every attempt.
@@ -95,6 +98,7 @@ struct Troubles {
     refusal: Option<Box<Answer>>,
     failure: Option<UpstreamError>,
     untranslatable: Option<TranslateError>,
+    picture: Option<Error>,
     none: Option<AcquireError>,
 }
 
@@ -122,15 +126,28 @@ impl Attempts<'_> {
                 }
             };
             (self.note)(Note::Chosen(&lease, began.elapsed()));
-            tried.insert(lease.key());
             let prepared = match (self.plan)(lease.target()) {
                 Ok(Plan::Send(prepared)) => prepared,
                 Ok(Plan::Answer(answer)) => return Ok(Outcome::Unasked(answer)),
                 Err(error) => {
-                    troubles.untranslatable = Some(error);
+                    // Nobody is kept waiting for a place while pictures are fetched.
+                    let key = lease.key();
+                    drop(lease);
+                    let fetched = match fetching(self.pictures, self.upstream, &self.pool.memory, &error) {
+                        Some(fetching) => Some(fetching.await),
+                        None => None,
+                    };
+                    match fetched {
+                        // Now this provider can be asked too.
+                        Some(Ok(())) => continue,
+                        Some(Err(error)) => troubles.picture = Some(error),
+                        None => troubles.untranslatable = Some(error),
+                    }
+                    tried.insert(key);
                     continue;
                 }
             };
+            tried.insert(lease.key());
             asked += 1;
             (self.note)(Note::Asking(lease.target()));
             troubles.refusal = None;
@@ -166,6 +183,21 @@ impl Attempts<'_> {
             Attempt::Refusal(answer) => (self.note)(Note::Refused(answer.head.status)),
             Attempt::Failed(error) => (self.note)(Note::Failed(error)),
         }
+    }
+}
+
+/// Fetches the pictures that were missing, if that may be done, and was not tried before. Boxed, since it is rare.
+fn fetching<'a>(
+    pictures: Option<&'a Pictures<'a>>,
+    upstream: &'a dyn Upstream,
+    memory: &'a Memory,
+    error: &'a TranslateError,
+) -> Option<BoxFuture<'a, Result<(), Error>>> {
+    match (error, pictures) {
+        (TranslateError::Images { urls, .. }, Some(pictures)) if pictures.may_fetch() => {
+            Some(Box::pin(pictures.fetch(upstream, memory, urls)))
+        }
+        _ => None,
     }
 }
 
@@ -217,6 +249,9 @@ fn exhausted(pool: &Pool, asked: u32, troubles: Troubles) -> Error {
     let model = Arc::clone(&pool.model.name);
     if let Some(last) = troubles.failure {
         return Error::Upstream { model, attempts: asked, last };
+    }
+    if let Some(error) = troubles.picture {
+        return error;
     }
     if let Some(error) = troubles.untranslatable {
         return Error::Untranslatable(error);

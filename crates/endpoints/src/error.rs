@@ -9,7 +9,7 @@ use llm_router_core::{
     translate::TranslateError,
 };
 
-use crate::{body::Body, memory::Full, upstream::UpstreamError};
+use crate::{body::Body, images::ImageFault, memory::Full, upstream::UpstreamError};
 
 /// Why a request got no answer from a model.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,14 @@ pub enum Error {
     /// No provider of the model can be asked this, in its own dialect or by translation.
     #[error(transparent)]
     Untranslatable(#[from] TranslateError),
+    /// A picture that a provider needs the bytes of cannot be had.
+    #[error("{field}: {fault}")]
+    Image {
+        /// Where its URL stands.
+        field: String,
+        /// What is wrong with it.
+        fault: ImageFault,
+    },
     /// Nobody has room, or everybody is down; later it may work.
     #[error("the model '{model}' is not available at the moment: {reason}")]
     Unavailable {
@@ -137,6 +145,7 @@ impl Error {
             | Self::HeadTooLarge(_)
             | Self::TargetTooLong
             | Self::BodyCut
+            | Self::Image { .. }
             | Self::Untranslatable(_) => ErrorKind::InvalidRequest,
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
             Self::BodyTimeout(_) | Self::Method { .. } | Self::Management { .. } => ErrorKind::InvalidRequest,
@@ -182,6 +191,7 @@ impl Error {
             Self::Management { .. } => Some("not_implemented"),
             Self::UnknownModel { .. } => Some("model_not_found"),
             Self::Untranslatable(_) => None,
+            Self::Image { fault, .. } => Some(fault.code()),
             Self::Unavailable { .. } => Some("model_unavailable"),
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
@@ -195,7 +205,7 @@ impl Error {
     fn param(&self) -> Option<String> {
         match self {
             Self::Request(error) => error.field().map(str::to_owned),
-            Self::Field { field, .. } => Some(field.clone()),
+            Self::Field { field, .. } | Self::Image { field, .. } => Some(field.clone()),
             Self::UnknownModel { .. } => Some("model".to_owned()),
             _ => None,
         }

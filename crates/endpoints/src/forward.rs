@@ -25,6 +25,7 @@ use crate::{
     call::Call,
     error::Error,
     headers,
+    images::Pictures,
     judge::Answer,
     leaving::{Asking, Bounds, Kept, Progress},
     life::Life,
@@ -157,6 +158,7 @@ impl Order {
             record.stream = stream;
         }
         let id = self.record.as_ref().and_then(|record| HeaderValue::from_str(&record.id).ok());
+        let pictures = Pictures::new(&state.settings.images);
         let source = Source {
             operation: self.operation,
             model: &pool.model.name,
@@ -166,6 +168,7 @@ impl Order {
             id: id.as_ref(),
             unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
             stream_usage: state.settings.upstream.stream_usage,
+            pictures: &pictures,
             now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let started = self.record.as_ref().map_or_else(Instant::now, |record| record.started);
@@ -188,7 +191,8 @@ impl Order {
         let mut wish = Wish::of(key, &self.headers, pool)?;
         (wish.size, wish.affinity) = (size, affinity);
         let upstream = &*self.upstream;
-        let attempts = pin!(Attempts { upstream, pool, plan: &plan, wish: &wish, started, note: &mut note }.run());
+        let (plan, wish, pictures, note) = (&plan, &wish, Some(&pictures), &mut note);
+        let attempts = pin!(Attempts { upstream, pool, plan, wish, pictures, started, note }.run());
         match self.deadline {
             None => attempts.await,
             Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),

@@ -10,7 +10,7 @@ use llm_router_core::{
     translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, ask_usage, translate},
 };
 
-use crate::{body::Body, headers, keep_alive, target::Target};
+use crate::{body::Body, headers, images::Pictures, keep_alive, target::Target};
 
 /// Below this a changed body is joined: one small write costs less than three pieces.
 const JOIN_BELOW: usize = 16 * 1024;
@@ -33,6 +33,8 @@ pub(crate) struct Source<'a> {
     pub unsupported: Unsupported,
     /// Whether streams are counted that the client does not want counted.
     pub stream_usage: bool,
+    /// The pictures it gives by URL.
+    pub pictures: &'a Pictures<'a>,
     /// Seconds since 1970.
     pub now: u64,
 }
@@ -79,7 +81,7 @@ impl Source<'_> {
                 Unsupported::Drop => Policy::Drop,
                 Unsupported::Reject => Policy::Reject,
             },
-            images: &[],
+            images: self.pictures.fetched(),
         };
         Ok(match translate(self.operation, target.api_type(), self.body, &context)? {
             Translation::Answer(answer) => Plan::Answer(answer),

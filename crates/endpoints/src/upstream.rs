@@ -2,7 +2,8 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use http::{Request, Response};
+use http::{Request, Response, uri::PathAndQuery};
+use llm_router_core::{catalogue::BaseUrl, settings::Reach};
 
 use crate::{body::Body, target::Target};
 
@@ -20,6 +21,14 @@ pub trait Upstream: Send + Sync + 'static {
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>>;
 
+    /// Asks a server that is no provider for what a client named by URL, and waits for the head of the answer. Connects
+    /// only to addresses that the way allows, follows no redirect, and keeps no connection; the caller bounds time and
+    /// size.
+    fn fetch<'a>(&'a self, way: &'a Remote) -> BoxFuture<'a, Result<Response<Body>, FetchFault>> {
+        let _ = way;
+        Box::pin(std::future::ready(Err(FetchFault::NoWay)))
+    }
+
     /// Goes on with the rest of an exchange whose client has gone, if fewer than `most` go on already; else it is
     /// dropped.
     fn go_on(&self, rest: BoxFuture<'static, ()>, most: usize) {
@@ -30,6 +39,37 @@ pub trait Upstream: Send + Sync + 'static {
 /// Beside an answer that came over a new connection: how long connecting took.
 #[derive(Debug, Clone, Copy)]
 pub struct Connected(pub Duration);
+
+/// The way to what a client named by URL.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// Scheme, host and port.
+    pub base: BaseUrl,
+    /// What to ask for there.
+    pub path: PathAndQuery,
+    /// Which addresses may be connected to.
+    pub reach: Reach,
+}
+
+/// Why a server that is no provider gave no answer. What is told names no address that a name led to.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchFault {
+    /// Only providers can be reached.
+    #[error("this router connects to its providers alone")]
+    NoWay,
+    /// The name leads nowhere.
+    #[error("its host cannot be found")]
+    Unresolved,
+    /// The host has an address that is not public, and was not named by the operator.
+    #[error("its host has no public address, so LLM_ROUTER_IMAGE_HOSTS must name it in full")]
+    Internal,
+    /// The connection was refused, or TLS failed.
+    #[error("its host cannot be connected to")]
+    Connect(#[source] std::io::Error),
+    /// No answer that is HTTP.
+    #[error("its server gives no valid answer")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// Why a provider gave no answer. Nothing of the answer had arrived.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! answer is bounded, and no byte of one answer ever reaches the next request.
 
 mod answers;
-mod raw;
+pub(crate) mod raw;
 mod reuse;
 
 use bytes::Bytes;

@@ -22,7 +22,7 @@ const MOST: usize = 2 << 20;
 
 /// What happens to a connection behind an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(crate) enum Then {
     /// It stays open for the next request.
     Keep,
     /// It is closed.
@@ -35,10 +35,10 @@ pub(super) enum Then {
 
 /// One answer: its bytes, and what happens behind them.
 #[derive(Debug, Clone)]
-pub(super) struct Play(pub(super) Vec<u8>, pub(super) Then);
+pub(crate) struct Play(pub(crate) Vec<u8>, pub(crate) Then);
 
 /// A provider that answers by a play: the first request with the first answer, all later ones with the last.
-pub(super) struct RawProvider {
+pub(crate) struct RawProvider {
     url: String,
     stage: Arc<Stage>,
     task: tokio::task::JoinHandle<()>,
@@ -55,7 +55,7 @@ struct Stage {
 
 impl RawProvider {
     /// Answers by these plays, on a free port.
-    pub(super) async fn start(plays: Vec<Play>) -> Self {
+    pub(crate) async fn start(plays: Vec<Play>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let stage = Arc::new(Stage {
@@ -77,17 +77,17 @@ impl RawProvider {
     }
 
     /// Its base URL.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// How many connections came.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.stage.connections.load(Relaxed)
     }
 
     /// The requests that came, heads and bodies.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.stage.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,7 +1,25 @@
 //! Why a request cannot be translated, or a stream not be read on.
 
 use super::error::{ErrorInfo, ErrorKind};
-use crate::{canonical::Invalid, codec::CodecError};
+use crate::{
+    canonical::{Invalid, Place},
+    codec::CodecError,
+};
+
+/// A picture that would have to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUrl {
+    /// Where it is.
+    pub url: String,
+    /// Where in the client's body that stands; the first place of several.
+    pub field: String,
+}
+
+impl ImageUrl {
+    pub(crate) fn new(url: String, at: Place) -> Self {
+        Self { url, field: at.to_string() }
+    }
+}
 
 /// Why a request cannot be translated. Every case is the client's to mend and answers with status 400,
 /// but for [`NoSuchOperation`](Self::NoSuchOperation).
@@ -25,8 +43,8 @@ pub enum TranslateError {
     /// The provider takes pictures only as base64; these URLs would have to be fetched first.
     #[error("images by URL are not supported by the '{target}' provider of this model; send them as base64")]
     Images {
-        /// The URLs, each once.
-        urls: Vec<String>,
+        /// Each URL once.
+        urls: Vec<ImageUrl>,
         /// The provider's type.
         target: &'static str,
     },
@@ -46,7 +64,13 @@ impl From<&TranslateError> for ErrorInfo {
         match error {
             TranslateError::Invalid(invalid) => info.param(invalid.field.clone()),
             TranslateError::Unsupported { field, .. } => info.param(field.clone()).code("unsupported_parameter"),
-            TranslateError::Images { .. } => info.code("image_url_not_allowed"),
+            TranslateError::Images { urls, .. } => {
+                let info = info.code("image_url_not_allowed");
+                match urls.first() {
+                    Some(first) => info.param(first.field.clone()),
+                    None => info,
+                }
+            }
             TranslateError::NoSuchOperation { .. } => info.code("unsupported_operation"),
             TranslateError::Syntax(_) => info,
         }

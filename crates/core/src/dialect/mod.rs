@@ -18,7 +18,7 @@ mod surface;
 
 pub use error::{ErrorInfo, ErrorKind};
 pub(crate) use error_write::responses_event;
-pub use fault::{StreamFault, TranslateError};
+pub use fault::{ImageUrl, StreamFault, TranslateError};
 pub use identity::Identity;
 pub(crate) use stream::{ReadStream, Text, WriteStream};
 pub use surface::{Framing, Surface};

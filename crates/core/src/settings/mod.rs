@@ -6,6 +6,7 @@
 
 mod admin;
 mod capture;
+mod images;
 mod layer;
 mod log;
 mod models;
@@ -34,6 +35,7 @@ use crate::problem::{Findings, Problem, Problems};
 pub use self::{
     admin::Admin,
     capture::Capture,
+    images::{ImageHost, Images, Reach},
     layer::PREFIX,
     log::{Log, LogFormat, LogLevel, Metrics, Traces},
     models::Models,
@@ -62,6 +64,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// The way to the providers.
     pub upstream: Upstream,
+    /// Pictures that clients give by URL.
+    pub images: Images,
     /// What is served.
     pub models: Models,
     /// Waiting for a provider.
@@ -155,6 +159,7 @@ fn check(
         admin: Admin::read(r),
         tls: Tls::read(r),
         upstream: Upstream::read(r),
+        images: Images::read(r),
         models: Models::read(r, strategies),
         queue: Queue::read(r),
         retry: Retry::read(r),

@@ -26,5 +26,5 @@ pub use words::{WordReader, words};
 
 pub use crate::{
     canonical::{Losses, Stop, Timings, Usage},
-    dialect::{StreamFault, TranslateError},
+    dialect::{ImageUrl, StreamFault, TranslateError},
 };

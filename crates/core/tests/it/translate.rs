@@ -4,7 +4,9 @@ use llm_router_core::{
     api_type,
     dialect::{ErrorInfo, ErrorKind},
     operation::Operation,
-    translate::{Context, FetchedImage, Policy, StreamFault, TranslateError, Translated, Translation, translate},
+    translate::{
+        Context, FetchedImage, ImageUrl, Policy, StreamFault, TranslateError, Translated, Translation, translate,
+    },
 };
 use serde_json::{Value, json};
 
@@ -139,7 +141,9 @@ fn pictures_by_url_are_asked_for_where_the_provider_takes_bytes_only() {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": url}}]}]});
     let refused = error(Operation::ChatCompletions, "ollama", &body, Policy::Drop);
-    assert_eq!(refused, TranslateError::Images { urls: vec![url.to_owned()], target: "ollama" });
+    let missing = ImageUrl { url: url.to_owned(), field: "messages[0].content[0]".to_owned() };
+    assert_eq!(ErrorInfo::from(&refused).param, Some(missing.field.clone()));
+    assert_eq!(refused, TranslateError::Images { urls: vec![missing], target: "ollama" });
     let fetched = [FetchedImage { url: url.to_owned(), media_type: "image/png".to_owned(), data: "AAAA".to_owned() }];
     let to = api_type::find("ollama").expect("a known type");
     let again = Context { images: &fetched, ..context() };

@@ -68,7 +68,7 @@ impl Asker<'_> {
         let plan = |target: &Target| self.plan(target, question);
         let started = Instant::now();
         let Self { upstream, pool, wish, .. } = *self;
-        match (Attempts { upstream, pool, plan: &plan, wish, started, note }).run().await? {
+        match (Attempts { upstream, pool, plan: &plan, wish, pictures: None, started, note }).run().await? {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::Unasked(_) => Err(Lost::Error(Error::Internal)),
         }

@@ -11,13 +11,12 @@ use serde_json::{Value, json};
 
 use super::{
     ask::Asker,
-    lanes,
     message::Message,
     outcome::{self, Lost},
     plan::ShapeEach,
     request::Question,
 };
-use crate::{attempts::Note, body::Body, state::Pool};
+use crate::{attempts::Note, body::Body, lanes, state::Pool};
 
 /// The texts of one request and what is made of each answer.
 pub(super) struct Batch {

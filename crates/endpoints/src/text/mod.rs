@@ -31,7 +31,6 @@ mod conversation;
 mod documents;
 mod extended_conversation;
 mod full_article;
-mod lanes;
 mod message;
 mod outcome;
 mod plan;

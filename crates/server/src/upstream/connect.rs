@@ -93,6 +93,11 @@ impl Trust {
 /// Opens a connection: name look-up, TCP, and TLS where the base URL asks for it.
 pub(crate) async fn connect(base: &BaseUrl, trust: &Trust) -> io::Result<Stream> {
     let tcp = TcpStream::connect((base.host(), base.port())).await?;
+    secure(tcp, base, trust).await
+}
+
+/// Makes a connection what the base URL asks for: plain, or TLS with a certificate for its host.
+pub(super) async fn secure(tcp: TcpStream, base: &BaseUrl, trust: &Trust) -> io::Result<Stream> {
     tcp.set_nodelay(true)?;
     if base.scheme() == Scheme::Http {
         return Ok(Stream::Plain(tcp));

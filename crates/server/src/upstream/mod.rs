@@ -2,6 +2,7 @@
 
 mod connect;
 mod exchange;
+mod images;
 mod leftovers;
 mod link;
 mod pool;
@@ -15,7 +16,7 @@ use std::{
 
 use http::{Request, Response};
 use llm_router_core::settings::Settings;
-use llm_router_endpoints::{Body, BoxFuture, Connected, Target, Upstream, UpstreamError};
+use llm_router_endpoints::{Body, BoxFuture, Connected, FetchFault, Remote, Target, Upstream, UpstreamError};
 use tokio::time::timeout;
 
 pub use self::connect::{Trust, TrustError, trust};
@@ -109,6 +110,10 @@ impl Upstream for Connections {
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>> {
         Box::pin(self.exchange(target, request))
+    }
+
+    fn fetch<'a>(&'a self, way: &'a Remote) -> BoxFuture<'a, Result<Response<Body>, FetchFault>> {
+        Box::pin(images::fetch(way, &self.trust, &self.pool))
     }
 
     fn go_on(&self, rest: BoxFuture<'static, ()>, most: usize) {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    canonical::{Image, Invalid, Losses, Message, Part, Role, ToolCall},
-    dialect::TranslateError,
+    canonical::{Given, Image, Invalid, Losses, Message, Part, Role, ToolCall},
+    dialect::{ImageUrl, TranslateError},
 };
 
 /// What a message says, in Ollama's fields.
@@ -69,7 +69,7 @@ impl Words {
                 Part::Image { image, detail, rest } => {
                     losses.unless(detail, &"auto".to_owned());
                     rest.lose(losses);
-                    words.images.push(base64(image.value)?);
+                    words.images.push(base64(image)?);
                 }
                 Part::Thought(thought) if thought.text.is_empty() => losses.add(thought.at),
                 Part::Thought(thought) => {
@@ -115,10 +115,10 @@ impl Words {
 }
 
 /// Ollama takes bytes only. The translator has put in what it could; a URL left over is an error with that URL.
-pub(super) fn base64(image: Image) -> Result<String, TranslateError> {
-    match image {
+pub(super) fn base64(image: Given<Image>) -> Result<String, TranslateError> {
+    match image.value {
         Image::Base64 { data, .. } => Ok(data),
-        Image::Url(url) => Err(TranslateError::Images { urls: vec![url], target: "ollama" }),
+        Image::Url(url) => Err(TranslateError::Images { urls: vec![ImageUrl::new(url, image.at)], target: "ollama" }),
     }
 }
 

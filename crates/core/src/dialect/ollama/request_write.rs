@@ -50,7 +50,7 @@ pub(crate) fn write_generate(
     out.extend(suffix.map(|given| ("suffix".to_owned(), given.value.into())));
     out.extend(system.map(|given| ("system".to_owned(), given.value.into())));
     out.extend(raw.map(|given| ("raw".to_owned(), given.value.into())));
-    let images = images.into_iter().map(|given| base64(given.value)).collect::<Result<Vec<_>, _>>()?;
+    let images = images.into_iter().map(base64).collect::<Result<Vec<_>, _>>()?;
     if !images.is_empty() {
         out.insert("images".to_owned(), images.into());
     }

@@ -9,7 +9,7 @@ use std::{
 
 /// Hands the numbers from 0 to `count` to `work`, at most `width` at the same time, until all are done or `work` says
 /// `false`; then what is still under way is dropped. Dropping the future drops everything.
-pub(super) async fn run<F>(count: usize, width: usize, work: impl Fn(usize) -> F)
+pub(crate) async fn run<F>(count: usize, width: usize, work: impl Fn(usize) -> F)
 where
     F: Future<Output = bool>,
 {
