@@ -138,11 +138,11 @@ async fn hosts_that_are_not_allowed_are_not_connected_to() {
         refused(&any, &format!("http://{host}:{port}/"), not, &["no public address", "LLM_ROUTER_IMAGE_HOSTS"]).await;
     }
     // Whether a system reads such spellings or not, they lead nowhere.
-    for host in ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "127.0.0.1.", "%31%32%37.0.0.1"] {
+    for host in ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "[::127.0.0.1]"] {
         let reply = ask(&any, &[&format!("http://{host}:{port}/")]).await;
         let text = reply.text();
         assert_eq!(reply.status, 400, "{host}: {text}");
-        let why = ["no public address", "cannot be found", "must begin with http"];
+        let why = ["no public address", "cannot be found"];
         assert!(why.iter().any(|why| text.contains(why)), "{host}: {text}");
     }
     // One that is not allowed, and nothing is fetched at all.
@@ -166,6 +166,7 @@ async fn what_is_no_url_of_the_web_is_refused() {
         ("http://127.0.0.1:0/", "must begin with http"),
         ("http://127.0.0.1:99999/", "must begin with http"),
         ("http://[fe80::1%25eth0]/", "must begin with http"),
+        ("http://%31%32%37.0.0.1/", "must begin with http"),
         ("http://127.0.0.1/a\r\nx: y", "must begin with http"),
         ("http://user:word@127.0.0.1/", "user name"),
         ("http://127.0.0.1@example.org/", "user name"),

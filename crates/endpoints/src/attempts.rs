@@ -19,7 +19,7 @@ use crate::{
     prepare::{Plan, Prepared},
     state::{Lease, Pool},
     target::Target,
-    upstream::{BoxFuture, Connected, Upstream, UpstreamError},
+    upstream::{Connected, Upstream, UpstreamError},
     wish::Wish,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Attempts<'a> {
 pub(crate) enum Note<'a> {
     /// A provider was chosen, after this time in line.
     Chosen(&'a Lease, Duration),
+    /// Pictures that the client gave by URL were fetched, or could not be, and it took this long.
+    Fetched(Duration),
     /// A provider is about to be asked.
     Asking(&'a Target),
     /// The head of its answer came.
@@ -130,18 +132,12 @@ impl Attempts<'_> {
                 Ok(Plan::Send(prepared)) => prepared,
                 Ok(Plan::Answer(answer)) => return Ok(Outcome::Unasked(answer)),
                 Err(error) => {
-                    // Nobody is kept waiting for a place while pictures are fetched.
+                    // Its place is free for others while pictures are fetched.
                     let key = lease.key();
                     drop(lease);
-                    let fetched = match fetching(self.pictures, self.upstream, &self.pool.memory, &error) {
-                        Some(fetching) => Some(fetching.await),
-                        None => None,
-                    };
-                    match fetched {
-                        // Now this provider can be asked too.
-                        Some(Ok(())) => continue,
-                        Some(Err(error)) => troubles.picture = Some(error),
-                        None => troubles.untranslatable = Some(error),
+                    // Boxed, since it is rare.
+                    if Box::pin(self.completed(error, &mut troubles)).await {
+                        continue;
                     }
                     tried.insert(key);
                     continue;
@@ -176,6 +172,23 @@ impl Attempts<'_> {
         }
     }
 
+    /// Gets what a translation lacked, pictures by URL: now the same provider can be asked. Else keeps why it cannot.
+    async fn completed(&mut self, error: TranslateError, troubles: &mut Troubles) -> bool {
+        let (TranslateError::Images { urls, .. }, Some(pictures)) = (&error, self.pictures) else {
+            troubles.untranslatable = Some(error);
+            return false;
+        };
+        if !pictures.may_fetch() {
+            troubles.untranslatable = Some(error);
+            return false;
+        }
+        let began = Instant::now();
+        let fetched = pictures.fetch(self.upstream, &self.pool.memory, urls).await;
+        (self.note)(Note::Fetched(began.elapsed()));
+        troubles.picture = fetched.err();
+        troubles.picture.is_none()
+    }
+
     /// Tells of an attempt that failed; nothing of one that did not.
     pub(crate) fn note_failure(&mut self, attempt: &Attempt) {
         match attempt {
@@ -183,21 +196,6 @@ impl Attempts<'_> {
             Attempt::Refusal(answer) => (self.note)(Note::Refused(answer.head.status)),
             Attempt::Failed(error) => (self.note)(Note::Failed(error)),
         }
-    }
-}
-
-/// Fetches the pictures that were missing, if that may be done, and was not tried before. Boxed, since it is rare.
-fn fetching<'a>(
-    pictures: Option<&'a Pictures<'a>>,
-    upstream: &'a dyn Upstream,
-    memory: &'a Memory,
-    error: &'a TranslateError,
-) -> Option<BoxFuture<'a, Result<(), Error>>> {
-    match (error, pictures) {
-        (TranslateError::Images { urls, .. }, Some(pictures)) if pictures.may_fetch() => {
-            Some(Box::pin(pictures.fetch(upstream, memory, urls)))
-        }
-        _ => None,
     }
 }
 

@@ -35,8 +35,11 @@ const MOST: usize = 8;
 /// How much of a content type is told to the client.
 const SHOWN: usize = 60;
 
-/// The kinds there are: what servers call them, and the test of their first bytes.
-const KINDS: [(&str, fn(&[u8]) -> bool); 4] = [
+/// What a server calls a kind, and the test of the first bytes.
+type Kind = (&'static str, fn(&[u8]) -> bool);
+
+/// The kinds there are.
+const KINDS: [Kind; 4] = [
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
     ("image/gif", |bytes| bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a")),
@@ -227,8 +230,8 @@ async fn one(
     Ok((kind, text, held))
 }
 
-/// What the head of an answer promises: a kind, and the test of its bytes.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(&'static str, fn(&[u8]) -> bool), ImageFault> {
+/// The kind that the head of an answer promises.
+fn judge(status: StatusCode, headers: &HeaderMap) -> Result<Kind, ImageFault> {
     if status.is_redirection() {
         return Err(ImageFault::Redirect(status.as_u16()));
     }

@@ -11,6 +11,8 @@ pub struct Phases {
     pub body: Duration,
     /// How long the request stood in line for a provider, over all attempts.
     pub queued: Duration,
+    /// How long pictures that the client gave by URL were fetched.
+    pub fetched: Duration,
     /// How long connecting to the last provider took; zero over a kept connection.
     pub connect: Duration,
     /// When the head of the last provider's answer was there.

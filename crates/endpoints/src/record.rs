@@ -168,15 +168,15 @@ impl Facts {
         }
     }
 
-    /// The router's own time before the request went to a provider: without the client's sending, the line and
-    /// attempts that failed. `None` when none was asked, or one beside another that was slow.
+    /// The router's own time before the request went to a provider: without the client's sending, the line,
+    /// images that were fetched, and attempts that failed. `None` when none was asked, or one beside another that was slow.
     #[must_use]
     pub fn overhead(&self) -> Option<Duration> {
         if self.hedge.as_ref().is_some_and(|hedge| hedge.won) {
             return None;
         }
         let failed: Duration = self.tries.iter().filter(|t| Some(t.began) != self.forwarded).map(|t| t.took).sum();
-        Some(self.forwarded?.saturating_sub(self.phases.body + self.phases.queued + failed))
+        Some(self.forwarded?.saturating_sub(self.phases.body + self.phases.queued + self.phases.fetched + failed))
     }
 
     /// Tells in an answer's headers who answered, at which attempt, and what the router took for itself.
@@ -318,6 +318,7 @@ impl Record {
                 self.facts.phases.connect = heard.connected.map_or(Duration::ZERO, |connected| connected.0);
                 self.facts.phases.head = Some(heard.at.saturating_duration_since(self.facts.started));
             }
+            Note::Fetched(took) => self.facts.phases.fetched += *took,
             Note::OverBudget => self.facts.over_budget = true,
             Note::Hedging(lease) => {
                 self.chosen(lease);

@@ -93,6 +93,8 @@ fn facts_of(line: &mut Line<'_>, facts: &Facts) {
     let phases = &facts.phases;
     line.millis(name!("body_ms"), asked.then_some(phases.body));
     line.millis(name!("queue_ms"), asked.then_some(phases.queued));
+    let fetched = Some(phases.fetched).filter(|fetched| !fetched.is_zero());
+    line.millis(name!("images_ms"), fetched);
     line.millis(name!("pick_ms"), facts.overhead());
     line.millis(name!("connect_ms"), asked.then_some(phases.connect));
     line.millis(name!("head_ms"), phases.head);

@@ -79,7 +79,7 @@ impl Running {
         let settings = Arc::clone(&state.settings);
         let tls = settings.tls.as_ref().map(tls::config).transpose()?;
         let trust = upstream::trust(settings.upstream.ca_file.as_ref())?;
-        if has_tls_providers(&state) {
+        if has_tls_providers(&state) || !settings.images.hosts.is_empty() {
             trust.prepare()?;
         }
         let listener = match inherited.clients {

@@ -15,7 +15,12 @@ use llm_router_core::settings::Reach;
 use llm_router_endpoints::{Body, FetchFault, Remote};
 use tokio::net::{TcpStream, lookup_host};
 
-use super::{connect::{Trust, secure}, exchange::AnswerBody, link::Link, pool::Pool};
+use super::{
+    connect::{Trust, secure},
+    exchange::AnswerBody,
+    link::Link,
+    pool::Pool,
+};
 
 /// What is asked for.
 const ACCEPT: HeaderValue = HeaderValue::from_static("image/png, image/jpeg, image/gif, image/webp");
@@ -24,11 +29,7 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("image/png, image/jpeg, ima
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-router/", env!("CARGO_PKG_VERSION")));
 
 /// Asks for what a client named; the connection is not kept.
-pub(super) async fn fetch(
-    way: &Remote,
-    trust: &Trust,
-    pool: &Arc<Pool>,
-) -> Result<Response<Body>, FetchFault> {
+pub(super) async fn fetch(way: &Remote, trust: &Trust, pool: &Arc<Pool>) -> Result<Response<Body>, FetchFault> {
     let addresses = addresses(way).await?;
     let tcp = TcpStream::connect(&*addresses).await.map_err(FetchFault::Connect)?;
     let stream = secure(tcp, &way.base, trust).await.map_err(FetchFault::Connect)?;
@@ -95,84 +96,35 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 /// Global unicast (2000::/3) but for what has a meaning of its own there. All that stands for an IPv4 address lies
 /// outside, or is left out: an answer from it could come from anywhere.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    let set_apart = (a == 0x2001 && b < 0x0200) // Protocol assignments: Teredo, ORCHID, benchmarks.
-        || (a == 0x2001 && b == 0x0db8) // Documentation.
-        || (a == 0x3fff && b < 0x1000) // Documentation.
-        || a == 0x2002; // 6to4.
-    a & 0xe000 == 0x2000 && !set_apart
+    match address.segments() {
+        // Protocol assignments (Teredo, ORCHID, benchmarks) and documentation; documentation; 6to4.
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] | [0x2002, ..] => false,
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const INSIDE: &str = "\
+        0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 127.9.9.9 169.254.169.254 172.16.0.1 \
+        172.31.255.255 192.0.0.8 192.0.2.1 192.88.99.1 192.168.1.1 198.18.0.1 198.19.255.255 198.51.100.7 \
+        203.0.113.9 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 \
+        ::ffff:8.8.8.8 64:ff9b::7f00:1 64:ff9b:1::1 100::1 2001::1 2001:20::1 2001:db8::1 2002:7f00:1:: \
+        3fff:fff::1 5f00::1 fc00::1 fd12::1 fe80::1 fec0::1 ff02::1";
+
+    const OUTSIDE: &str = "\
+        1.1.1.1 8.8.8.8 9.255.255.255 100.63.255.255 100.128.0.0 172.15.0.1 172.32.0.1 192.0.1.1 192.169.0.1 \
+        198.17.0.1 198.20.0.1 223.255.255.255 2001:200::1 2001:4860:4860::8888 2606:4700::1111 2a00:1450::1 \
+        3fff:1000::1";
+
     #[test]
     fn only_the_open_internet_is_public() {
-        for inside in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "10.0.0.1",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "127.9.9.9",
-            "169.254.169.254",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.8",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "198.19.255.255",
-            "198.51.100.7",
-            "203.0.113.9",
-            "224.0.0.1",
-            "239.255.255.250",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::127.0.0.1",
-            "::ffff:127.0.0.1",
-            "::ffff:8.8.8.8",
-            "64:ff9b::7f00:1",
-            "64:ff9b:1::1",
-            "100::1",
-            "2001::1",
-            "2001:20::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-            "3fff:fff::1",
-            "5f00::1",
-            "fc00::1",
-            "fd12::1",
-            "fe80::1",
-            "fec0::1",
-            "ff02::1",
-        ] {
+        for inside in INSIDE.split_whitespace() {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }
-        for outside in [
-            "1.1.1.1",
-            "8.8.8.8",
-            "9.255.255.255",
-            "100.63.255.255",
-            "100.128.0.0",
-            "172.15.0.1",
-            "172.32.0.1",
-            "192.0.1.1",
-            "192.169.0.1",
-            "198.17.0.1",
-            "198.20.0.1",
-            "223.255.255.255",
-            "2001:200::1",
-            "2001:4860:4860::8888",
-            "2606:4700::1111",
-            "2a00:1450::1",
-            "3fff:1000::1",
-        ] {
+        for outside in OUTSIDE.split_whitespace() {
             assert!(is_public(outside.parse().unwrap()), "{outside}");
         }
     }
