@@ -198,7 +198,7 @@ pub(crate) struct Mock {
     /// Address to listen on; port 0 lets the system choose.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub(crate) listen: String,
-    /// What it does: delays, faults, sizes. `llm-router mock --help` lists the directives below.
+    /// What it does: delays, faults, sizes. `--help` lists the directives at its end.
     #[arg(long, value_name = "SCRIPT", default_value = "")]
     pub(crate) script: String,
 }

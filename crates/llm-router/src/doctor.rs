@@ -7,29 +7,32 @@ use llm_router_server::{
     load, trust,
 };
 
-use crate::{args, mock, serve};
+use crate::{
+    args, mock,
+    say::{counted, say},
+    serve,
+};
 
-#[expect(clippy::print_stdout, reason = "the table is the command's output")]
 pub(crate) fn run(args: &args::Doctor) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let demo = runtime.block_on(mock::demo())?;
     let ((state, origin), warnings) = load::check(serve::sources(&args.serve), &demo.url())?;
     for warning in &warnings {
-        println!("warning  {warning}");
+        say(&format!("warning  {warning}"));
     }
     let trust = trust(state.settings.upstream.ca_file.as_ref())?;
     let findings = runtime.block_on(examine(Arc::new(state), &trust, args.stream));
-    println!("models from {origin}\n");
+    say(&format!("models from {origin}\n"));
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
     for finding in &findings {
-        println!("{}", line(finding, width));
+        say(&line(finding, width));
     }
     let count = |grade| findings.iter().filter(|finding| finding.grade == grade).count();
     let (faults, warnings) = (count(Grade::Fault), count(Grade::Warning));
     if faults > 0 {
         return Err(format!("{faults} of {} findings are faults: requests will fail", findings.len()).into());
     }
-    println!("\nno faults, {warnings} warnings");
+    say(&format!("\nno faults, {}", counted(warnings, "warning")));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod doctor;
 mod logs;
 mod mock;
 mod operator;
+mod say;
 mod serve;
 mod simulate;
 mod top;
@@ -37,13 +38,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error.to_string());
+            say::complain(&format!("llm-router: {error}"));
             ExitCode::FAILURE
         }
     }
-}
-
-#[expect(clippy::print_stderr, reason = "why a start failed is said on standard error, also when there is no log yet")]
-fn complain(text: &str) {
-    eprintln!("llm-router: {text}");
 }

@@ -2,20 +2,19 @@
 
 use llm_router_mock::{Mock, MockServer, Script};
 
-use crate::args;
+use crate::{args, say::say};
 
 /// The demo provider: it has the one model of the demo.
 pub(crate) async fn demo() -> std::io::Result<MockServer> {
     Mock::spawn(Script::parse("models=demo").unwrap_or_default()).await
 }
 
-#[expect(clippy::print_stdout, reason = "where it listens is the command's output")]
 pub(crate) fn run(args: &args::Mock) -> Result<(), Box<dyn std::error::Error>> {
     let script = Script::parse(&args.script)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mock = Mock::bind(args.listen.as_str(), script).await?;
-        println!("a scripted provider listens on {}", mock.server().url());
+        say(&format!("a scripted provider listens on {}", mock.server().url()));
         tokio::select! {
             () = mock.serve() => Ok(()),
             result = tokio::signal::ctrl_c() => Ok(result?),

@@ -3,13 +3,15 @@
 use llm_router_balancer::sim::{Format, run as simulated};
 use llm_router_server::simulate::{Wanted, scenario};
 
-use crate::args::Simulate;
+use crate::{
+    args::Simulate,
+    say::{complain, say_all},
+};
 
 /// The load of a scenario, where none is given, and that of a trace: as it was recorded.
 const LOAD: f64 = 0.7;
 const RECORDED: f64 = 1.0;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is the command's output, what is odd is not")]
 pub(crate) fn run(args: &Simulate) -> Result<(), Box<dyn std::error::Error>> {
     let (scenario, warnings) = scenario(&Wanted {
         scenario: args.scenario.clone(),
@@ -18,11 +20,11 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Box<dyn std::error::Error>> {
         trace: args.trace.clone(),
     })?;
     for warning in &warnings {
-        eprintln!("warning: {warning}");
+        complain(&format!("warning: {warning}"));
     }
     let load = args.load.unwrap_or(if args.trace.is_some() { RECORDED } else { LOAD });
     let report = simulated(&scenario, load, args.replicas.unwrap_or(scenario.replicas), args.seed)?;
-    print!("{}", report.show(if args.json { Format::Json } else { Format::Table }));
+    say_all(&report.show(if args.json { Format::Json } else { Format::Table }));
     if let Some(file) = &args.svg {
         std::fs::write(file, report.show(Format::Svg))?;
     }

@@ -8,7 +8,7 @@ use std::{
 
 use llm_router_server::load;
 
-use crate::{args::Serve, serve};
+use crate::{args::Serve, say::say, serve};
 
 /// Longer than the running router waits for the new one.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,9 +31,4 @@ pub(crate) fn run(args: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     Err(format!("the router goes on as before: {body}").into())
-}
-
-#[expect(clippy::print_stdout, reason = "the answer is what the command is for")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{args, operator::Operator};
+use crate::{args, operator::Operator, say::say_all};
 
-#[expect(clippy::print_stdout, reason = "the account is the command's output")]
 pub(crate) fn run(args: &args::Why) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operator = Operator::at(&args.admin.url)?;
@@ -15,7 +14,7 @@ pub(crate) fn run(args: &args::Why) -> Result<(), Box<dyn std::error::Error>> {
     if !status.is_success() {
         return Err(value["error"].as_str().unwrap_or("no such request").to_owned().into());
     }
-    print!("{}", account(&value));
+    say_all(&account(&value));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The settings: defaults, then a file, then `LLM_ROUTER_*` variables, then flags, checked as a whole.
 //!
 //! One flat name serves everywhere: `server_port` in the file, `LLM_ROUTER_SERVER_PORT` in the environment,
-//! `--server-port` as a flag. To add a setting, add a field and its line in `read` of one section below,
+//! `--set server_port=` as a flag. To add a setting, add a field and its line in `read` of one section below,
 //! and a sentence in `resources/llm-router.toml`; a test holds the two together.
 
 mod admin;

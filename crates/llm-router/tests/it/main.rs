@@ -1,6 +1,7 @@
 //! The program as a whole: handover to a new process, what clients that vanish leave behind, and the commands for
 //! operators as they are typed.
 
+mod closed_output;
 mod disconnects;
 mod doctor;
 mod exclusive;

@@ -81,6 +81,6 @@ fn models(state: &State) -> Finding {
         return Finding::bad(Grade::Warning, "models", "none is active", advice);
     }
     let providers: usize = models.iter().map(|model| model.providers.len()).sum();
-    let said = format!("well formed: {} models with {providers} providers", models.len());
+    let said = format!("well formed: models: {}, providers: {providers}", models.len());
     Finding::good("settings, models and prompts", said)
 }
