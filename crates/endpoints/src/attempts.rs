@@ -99,8 +99,8 @@ pub(crate) enum Outcome {
 struct Troubles {
     refusal: Option<Box<Answer>>,
     failure: Option<UpstreamError>,
-    untranslatable: Option<TranslateError>,
-    picture: Option<Error>,
+    /// Boxed, as it is rare.
+    untranslatable: Option<Box<Error>>,
     none: Option<AcquireError>,
 }
 
@@ -174,19 +174,19 @@ impl Attempts<'_> {
 
     /// Gets what a translation lacked, pictures by URL: now the same provider can be asked. Else keeps why it cannot.
     async fn completed(&mut self, error: TranslateError, troubles: &mut Troubles) -> bool {
-        let (TranslateError::Images { urls, .. }, Some(pictures)) = (&error, self.pictures) else {
-            troubles.untranslatable = Some(error);
+        let pictures = self.pictures.filter(|pictures| pictures.may_fetch());
+        let (TranslateError::Images { urls, .. }, Some(pictures)) = (&error, pictures) else {
+            troubles.untranslatable.get_or_insert_with(|| Box::new(error.into()));
             return false;
         };
-        if !pictures.may_fetch() {
-            troubles.untranslatable = Some(error);
-            return false;
-        }
         let began = Instant::now();
         let fetched = pictures.fetch(self.upstream, &self.pool.memory, urls).await;
         (self.note)(Note::Fetched(began.elapsed()));
-        troubles.picture = fetched.err();
-        troubles.picture.is_none()
+        if let Err(error) = fetched {
+            troubles.untranslatable = Some(Box::new(error));
+            return false;
+        }
+        true
     }
 
     /// Tells of an attempt that failed; nothing of one that did not.
@@ -248,11 +248,8 @@ fn exhausted(pool: &Pool, asked: u32, troubles: Troubles) -> Error {
     if let Some(last) = troubles.failure {
         return Error::Upstream { model, attempts: asked, last };
     }
-    if let Some(error) = troubles.picture {
-        return error;
-    }
     if let Some(error) = troubles.untranslatable {
-        return Error::Untranslatable(error);
+        return *error;
     }
     let (reason, retry_after) = match troubles.none {
         Some(AcquireError::Pick(PickError::Busy { retry_after })) => ("all of its providers are busy", retry_after),

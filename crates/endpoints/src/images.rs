@@ -4,10 +4,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -96,27 +93,30 @@ impl ImageFault {
     }
 }
 
+/// Pictures, and the room they take.
+type Fetched = (Vec<FetchedImage>, Vec<Held>);
+
 /// The pictures of one request: fetched at most once, whichever providers are asked.
 pub(crate) struct Pictures<'a> {
     settings: &'a Images,
-    tried: AtomicBool,
-    fetched: OnceLock<Box<(Vec<FetchedImage>, Vec<Held>)>>,
+    /// Set when they were asked for; `None` if they cannot be had.
+    fetched: OnceLock<Option<Box<Fetched>>>,
 }
 
 impl<'a> Pictures<'a> {
     /// None yet.
     pub(crate) fn new(settings: &'a Images) -> Self {
-        Self { settings, tried: AtomicBool::new(false), fetched: OnceLock::new() }
+        Self { settings, fetched: OnceLock::new() }
     }
 
     /// What has been fetched.
     pub(crate) fn fetched(&self) -> &[FetchedImage] {
-        self.fetched.get().map_or(&[], |fetched| &fetched.0)
+        self.fetched.get().and_then(Option::as_deref).map_or(&[], |fetched| &fetched.0)
     }
 
     /// Whether it is worth asking for them: somebody may be asked, and nobody was yet.
     pub(crate) fn may_fetch(&self) -> bool {
-        !self.settings.hosts.is_empty() && !self.tried.swap(true, Relaxed)
+        !self.settings.hosts.is_empty() && self.fetched.get().is_none()
     }
 
     /// Fetches them all at the same time.
@@ -124,6 +124,16 @@ impl<'a> Pictures<'a> {
     /// # Errors
     /// The first that cannot be had: [`Error::Image`], or no room in memory.
     pub(crate) async fn fetch(&self, upstream: &dyn Upstream, memory: &Memory, urls: &[ImageUrl]) -> Result<(), Error> {
+        let (fetched, result) = match self.all(upstream, memory, urls).await {
+            Ok(fetched) => (Some(Box::new(fetched)), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        // One request asks one provider after another: nobody was quicker.
+        let _ = self.fetched.set(fetched);
+        result
+    }
+
+    async fn all(&self, upstream: &dyn Upstream, memory: &Memory, urls: &[ImageUrl]) -> Result<Fetched, Error> {
         let fault = |image: &ImageUrl, fault| Error::Image { field: image.field.clone(), fault };
         if let Some(image) = urls.get(MOST) {
             return Err(fault(image, ImageFault::TooMany));
@@ -153,11 +163,10 @@ impl<'a> Pictures<'a> {
             }
         })
         .await;
-        if let Some(error) = failed.into_inner() {
-            return Err(error);
+        match failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner)),
         }
-        let _ = self.fetched.set(Box::new(done.into_inner().unwrap_or_else(PoisonError::into_inner)));
-        Ok(())
     }
 
     /// Where a URL leads, if it may be asked.
