@@ -1,11 +1,25 @@
 //! Images by URL for a provider that takes bytes alone: fetched from where the settings allow it, from nowhere else, and
 //! whatever the server does is a clear answer to the client.
 
+use std::{io::Write as _, sync::Arc};
+
 use http::Request;
 use llm_router_tests::{Provider, Reply, Router, models, until};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
 
-use crate::hostile_providers::raw::{Play, RawProvider, Then};
+use crate::{
+    hostile_providers::raw::{Play, RawProvider, Then},
+    tls::Authority,
+};
 
 const CHAT: &str = "/v1/chat/completions";
 /// The first bytes of a picture are all that is looked at: of each kind some, and the same in base64.
@@ -95,6 +109,45 @@ async fn the_provider_gets_the_bytes_and_each_url_is_asked_once() {
     assert!(asked.contains(&format!("\r\nhost: {}\r\n", &servers[0].url()[7..])), "{asked}");
     assert!(!asked.contains("secret") && !asked.contains("content-length"), "{asked}");
     until("nothing is held", async || router.running().shared().state().memory.held() == 0).await;
+}
+
+/// A server behind TLS with one picture, by the name `localhost` in a certificate of this authority; its port.
+async fn behind_tls(authority: &Authority) -> u16 {
+    let (certificate, key) = authority.sign("localhost");
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("it is PEM")];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("it is PEM");
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().expect("the defaults are safe").with_no_client_auth();
+    let config = builder.with_single_cert(chain, key).expect("they belong together");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // One that does not trust it goes away.
+            let Ok(mut stream) = TlsAcceptor::from(Arc::new(config.clone())).accept(stream).await else { continue };
+            let Ok(_) = stream.read(&mut [0; 1024]).await else { continue };
+            drop(stream.write_all(&picture("image/png", PNG.0).0).await);
+            drop(stream.shutdown().await);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn certificates_are_checked_by_the_name_in_the_url() {
+    let (authority, provider) = (Authority::new(), ollama().await);
+    let port = behind_tls(&authority).await;
+    let mut file = tempfile::NamedTempFile::new().expect("there is room");
+    file.write_all(authority.pem.as_bytes()).expect("there is room");
+    let file = file.path().to_str().expect("a temporary path is UTF-8");
+    let trusting = over(&provider, &[("image_hosts", "localhost, 127.0.0.1"), ("ca_file", file)]);
+    let url = format!("https://localhost:{port}/");
+    let reply = ask(&trusting, &[&url]).await;
+    assert_eq!((reply.status.as_u16(), images(&provider)), (200, json!([PNG.1])), "{}", reply.text());
+    let (another, fault) = (format!("https://127.0.0.1:{port}/"), "invalid_image_url");
+    refused(&trusting, &another, fault, &["cannot be connected to"]).await;
+    let careful = over(&provider, &[("image_hosts", "localhost")]);
+    refused(&careful, &url, fault, &["cannot be connected to"]).await;
 }
 
 #[tokio::test]

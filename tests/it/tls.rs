@@ -16,13 +16,13 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 /// An authority, and what it signs.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("there is randomness");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,7 +31,7 @@ impl Authority {
     }
 
     /// A certificate for a name, and its key.
-    fn sign(&self, name: &str) -> (String, String) {
+    pub(crate) fn sign(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().expect("there is randomness");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("the name is one");
         (params.signed_by(&key, &self.issuer).expect("it signs").pem(), key.serialize_pem())
