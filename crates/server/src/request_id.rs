@@ -16,7 +16,10 @@ pub(crate) fn of(headers: &HeaderMap) -> String {
 }
 
 fn hexadecimal(number: u64) -> String {
-    (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place)) as usize & 0xf])).collect()
+    let digits = number.to_be_bytes().map(|byte| [byte >> 4, byte & 0xf]);
+    let mut text = String::with_capacity(16);
+    text.extend(digits.as_flattened().iter().map(|digit| char::from(b"0123456789abcdef"[usize::from(*digit)])));
+    text
 }
 
 #[cfg(test)]

@@ -125,11 +125,11 @@ pub(crate) fn persistent(version: Version, headers: &HeaderMap) -> bool {
 
 /// Whether the body is chunked. Other codings are refused: nothing here undoes them.
 fn is_chunked(version: Version, headers: &HeaderMap) -> Result<bool, FramingError> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().flat_map(tokens).peekable();
-    if codings.peek().is_none() {
-        // The header without a coding says nothing that could be read.
-        return if headers.contains_key(header::TRANSFER_ENCODING) { Err(FramingError::Coding) } else { Ok(false) };
+    if !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(false);
     }
+    // The header without a coding says nothing that could be read, so one is needed.
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().flat_map(tokens);
     let chunked = codings.next().is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
     if chunked && codings.next().is_none() && version == Version::HTTP_11 {
         Ok(true)

@@ -115,7 +115,8 @@ fn version(minor: Option<u8>) -> Version {
 
 /// The values are slices of `input`.
 fn headers(input: &Bytes, lines: &[Header<'_>]) -> Result<HeaderMap, HeadError> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    // With room for what is added on the way: growing would hash every name once more.
+    let mut headers = HeaderMap::with_capacity(lines.len() + 4);
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HeadError::Field)?;
         let value = HeaderValue::from_maybe_shared(input.slice_ref(line.value)).map_err(|_| HeadError::Field)?;
