@@ -11,8 +11,13 @@ use crate::{body::Body, target::Target};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends one request to one provider.
+///
+/// What comes before and after is done by who calls it: credentials and the model's name are in the request, the limits
+/// `first_token`, `idle` and `total` are kept, another provider is asked after a failure. An answer with an error's
+/// status is an answer. [`Target::place`] says where to, and [`Target::provider`] has its id and address.
 pub trait Upstream: Send + Sync + 'static {
-    /// Sends `request`, whose URI is the path and query alone, and waits for the head of the answer.
+    /// Sends `request`, whose URI is the path and query alone, and waits for the head of the answer: at most
+    /// `response_header` of [`Target::timeouts`], after at most `connect` for a connection. Nobody else keeps these two.
     ///
     /// Dropping the future, or the body of the answer before its end, closes the connection at once.
     fn send<'a>(

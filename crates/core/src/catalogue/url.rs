@@ -100,9 +100,11 @@ impl BaseUrl {
     ///
     /// # Panics
     ///
-    /// When `path` is not a URL path; paths come from the provider types, not from outside.
+    /// When `path` is not a URL path; a slash before it does not matter. Paths come from the provider types, not from
+    /// outside.
     #[must_use]
     pub fn join(&self, path: &str) -> PathAndQuery {
+        let path = path.trim_start_matches('/');
         let base = match self.path.strip_suffix("/v1") {
             Some(base) if path.starts_with("v1/") => base,
             _ => &self.path,
@@ -136,6 +138,7 @@ mod tests {
         let base = BaseUrl::parse(" http://[::1]:8000 ").unwrap();
         assert_eq!((base.host(), base.port(), base.authority().as_str()), ("::1", 8000, "[::1]:8000"));
         assert_eq!(base.join("api/chat"), "/api/chat");
+        assert_eq!(base.join("/api/chat"), "/api/chat");
         assert_eq!(BaseUrl::parse("HTTP://a").unwrap().to_string(), "http://a");
     }
 
