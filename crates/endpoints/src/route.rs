@@ -152,14 +152,10 @@ impl Table {
         &mut self.open[at].1
     }
 
-    /// Finds the route of a request.
+    /// Finds the route of a request. A slash too many, as a base URL that ends in one leads to, changes nothing.
     #[must_use]
     pub fn find<'t, 'p>(&'t self, method: &Method, path: &'p str) -> Match<'t, 'p> {
-        let open = || {
-            let fits = |(before, _): &&(String, _)| path.len() > before.len() && path.starts_with(before.as_str());
-            self.open.iter().find(fits).map(|(before, routes)| (routes, &path[before.len()..]))
-        };
-        let Some((routes, rest)) = self.exact.get(path).map(|routes| (routes, "")).or_else(open) else {
+        let Some((routes, rest)) = self.at(path).or_else(|| self.beside(path)) else {
             return Match::Unknown { surface: guess(path) };
         };
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
@@ -167,6 +163,30 @@ impl Table {
             Some(placed) => Match::Found { placed, rest },
             None => Match::OtherMethods { allow: allow(routes), surface: routes[0].route.surface },
         }
+    }
+
+    /// The routes of a path.
+    fn at<'p>(&self, path: &'p str) -> Option<(&Vec<Placed>, &'p str)> {
+        let open = || {
+            let fits = |(before, _): &&(String, _)| path.len() > before.len() && path.starts_with(before.as_str());
+            self.open.iter().find(fits).map(|(before, routes)| (routes, &path[before.len()..]))
+        };
+        self.exact.get(path).map(|routes| (routes, "")).or_else(open)
+    }
+
+    /// The routes of a path without the slashes it has too many.
+    fn beside<'p>(&self, path: &'p str) -> Option<(&Vec<Placed>, &'p str)> {
+        let end = path.trim_end_matches('/').len();
+        let start = path.len() - path.trim_start_matches('/').len();
+        if start == 0 || start > end {
+            return None;
+        }
+        let trimmed = &path[start - 1..end];
+        let squeezed = || {
+            let segments: Vec<_> = trimmed.split('/').filter(|segment| !segment.is_empty()).collect();
+            self.exact.get(&format!("/{}", segments.join("/"))).map(|routes| (routes, ""))
+        };
+        self.at(trimmed).or_else(squeezed)
     }
 
     /// Every route, sorted by path and method.
@@ -234,7 +254,22 @@ mod tests {
         let Match::Found { rest, .. } = table.find(&Method::GET, "/v1/models/org/name") else { panic!("not found") };
         assert_eq!(rest, "org/name");
         assert!(matches!(table.find(&Method::HEAD, "/v1/models"), Match::Found { rest: "", .. }));
-        assert!(matches!(table.find(&Method::GET, "/v1/models/"), Match::Unknown { .. }));
+    }
+
+    #[test]
+    fn a_slash_too_many_changes_nothing() {
+        let table = table("/api").unwrap();
+        for path in
+            ["//chat/completions", "/api//chat/completions", "/chat/completions/", "//api///chat//completions//"]
+        {
+            let found = table.find(&Method::POST, path);
+            assert!(matches!(found, Match::Found { placed, .. } if placed.name == "chat"), "{path}");
+        }
+        assert!(matches!(table.find(&Method::GET, "/v1/models/"), Match::Found { rest: "", .. }));
+        assert!(matches!(table.find(&Method::GET, "//v1/models/org/name/"), Match::Found { rest: "org/name", .. }));
+        for path in ["", "/", "//", "///", "chat/completions", "/chat//other"] {
+            assert!(matches!(table.find(&Method::POST, path), Match::Unknown { .. }), "{path}");
+        }
     }
 
     #[test]
