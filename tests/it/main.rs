@@ -7,6 +7,7 @@ mod capture;
 mod chat;
 mod dashboard;
 mod drain;
+mod error_events;
 mod fault_lab;
 mod faults;
 mod fuzz;

@@ -104,6 +104,13 @@ struct Troubles {
     none: Option<AcquireError>,
 }
 
+impl Troubles {
+    /// Whether a provider found the request at fault, which another one would too.
+    fn are_the_clients(&self) -> bool {
+        self.failure.as_ref().is_some_and(UpstreamError::is_the_clients)
+    }
+}
+
 impl Attempts<'_> {
     /// Asks until one answers: each provider once, and not beyond the budget for what is sent again.
     ///
@@ -114,7 +121,7 @@ impl Attempts<'_> {
         let mut asked = 0;
         let mut failed = false;
         let mut troubles = Troubles::default();
-        while asked < MOST_ATTEMPTS {
+        while asked < MOST_ATTEMPTS && !troubles.are_the_clients() {
             if std::mem::take(&mut failed) && !self.pool.may_retry(tried) {
                 (self.note)(Note::OverBudget);
                 break;

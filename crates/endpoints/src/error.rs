@@ -155,6 +155,7 @@ impl Error {
                 UpstreamError::HeadTimeout(_)
                 | UpstreamError::ConnectTimeout(_)
                 | UpstreamError::FirstTokenTimeout(_) => ErrorKind::Timeout,
+                UpstreamError::Refused(info) => info.kind,
                 _ => ErrorKind::Upstream,
             },
             Self::Deadline(_) => ErrorKind::Timeout,
@@ -193,6 +194,7 @@ impl Error {
             Self::Untranslatable(_) => None,
             Self::Image { fault, .. } => Some(fault.code()),
             Self::Unavailable { .. } => Some("model_unavailable"),
+            Self::Upstream { last: UpstreamError::Unreadable(_), .. } => Some("provider_unreadable"),
             Self::Upstream { .. } => Some("provider_unreachable"),
             Self::Deadline(_) => Some("deadline_exceeded"),
             Self::Busy(_) => Some("router_overloaded"),
@@ -216,6 +218,10 @@ impl Error {
     pub fn info(&self) -> ErrorInfo {
         if let Self::Untranslatable(error) = self {
             return error.into();
+        }
+        if let Self::Upstream { last: UpstreamError::Refused(info), .. } = self {
+            // As with a status of its own: the provider's words, and no more.
+            return (**info).clone();
         }
         let mut info = ErrorInfo::new(self.kind(), self.to_string()).status(self.status().as_u16());
         info.code = self.code().map(str::to_owned);

@@ -13,7 +13,8 @@ use http_body::Body as _;
 use llm_router_balancer::Failure;
 use llm_router_core::{
     catalogue::Provider,
-    translate::{Losses, ReplyTranslator, StreamFault},
+    dialect::ErrorKind,
+    translate::{Losses, ReplyTranslator},
 };
 use tokio::time::timeout;
 
@@ -21,7 +22,7 @@ use crate::{
     body::{Body, BodyError},
     headers,
     memory::{Full, Held, Memory},
-    preamble::{Beginning, beginning},
+    preamble::{Beginning, beginning, told},
     state::Lease,
     target::Target,
     upstream::UpstreamError,
@@ -90,7 +91,10 @@ pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Le
     match read {
         Err(Stop::NoRoom(full)) => Attempt::NoRoom(full),
         Err(Stop::Failed(error)) => {
-            lease.fail(blame(&error));
+            match error.is_the_clients() {
+                true => lease.succeed(),
+                false => lease.fail(blame(&error)),
+            }
             Attempt::Failed(error)
         }
         Ok((answer, Some(failure))) => {
@@ -211,7 +215,7 @@ async fn hold_back(answer: &mut Answer) -> Result<(), Stop> {
         match beginning(&answer.first) {
             Beginning::Content => return Ok(()),
             Beginning::Error => {
-                return Err(UpstreamError::Garbled("an error in place of an answer".into()).into());
+                return Err(UpstreamError::Refused(Box::new(told(&answer.first))).into());
             }
             Beginning::Preamble => {}
         }
@@ -232,10 +236,14 @@ async fn translate_stream(
     let mut first = Vec::new();
     while !translator.has_content() && !translator.is_done() {
         let Some(frame) = next(&mut answer.rest, answer.idle).await? else {
-            return Err(UpstreamError::Garbled(StreamFault::Truncated.into()).into());
+            if answer.framed {
+                translator.close(&mut first).map_err(UpstreamError::from)?;
+            }
+            translator.finish().map_err(UpstreamError::from)?;
+            break;
         };
         translator.elapsed(started.elapsed());
-        translator.frame(&frame, &mut first).map_err(|fault| UpstreamError::Garbled(fault.into()))?;
+        translator.frame(&frame, &mut first).map_err(UpstreamError::from)?;
     }
     answer.first = first.into();
     answer.head.headers = own_headers(&answer.head.headers, translator.stream_content_type());
@@ -253,16 +261,15 @@ async fn translate_whole(
 ) -> Result<(), Stop> {
     let body = collect(answer, most).await?;
     translator.elapsed(started.elapsed());
-    let garbled = |fault: StreamFault| UpstreamError::Garbled(fault.into());
     let mut content_type = "application/json";
     let translated = if answer.head.status.is_success() && stream {
         // Some providers do not stream when asked to; the client gets its stream all the same.
         let mut events = Vec::new();
-        translator.whole_as_stream(&body, &mut events).map_err(garbled)?;
+        translator.whole_as_stream(&body, &mut events).map_err(UpstreamError::from)?;
         content_type = translator.stream_content_type();
         events
     } else if answer.head.status.is_success() {
-        translator.whole(&body).map_err(garbled)?
+        translator.whole(&body).map_err(UpstreamError::from)?
     } else {
         let (status, error) = translator.error(answer.head.status.as_u16(), &body);
         answer.head.status = StatusCode::from_u16(status).unwrap_or(answer.head.status);
@@ -340,6 +347,12 @@ fn blame(error: &UpstreamError) -> Failure {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_) => Failure::Connect,
         UpstreamError::HeadTimeout(_) | UpstreamError::FirstTokenTimeout(_) => Failure::Timeout,
         UpstreamError::Broken(_) | UpstreamError::Stale(_) => Failure::Reset,
-        UpstreamError::Garbled(_) | UpstreamError::Redirect(_) => Failure::Server,
+        UpstreamError::Refused(info) if matches!(info.kind, ErrorKind::RateLimit | ErrorKind::Overloaded) => {
+            Failure::Overloaded { retry_after: None }
+        }
+        UpstreamError::Garbled(_)
+        | UpstreamError::Unreadable(_)
+        | UpstreamError::Refused(_)
+        | UpstreamError::Redirect(_) => Failure::Server,
     }
 }

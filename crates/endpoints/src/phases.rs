@@ -131,7 +131,8 @@ impl From<&UpstreamError> for Trouble {
                 Self::Timeout
             }
             UpstreamError::Broken(_) | UpstreamError::Stale(_) => Self::Reset,
-            UpstreamError::Garbled(_) | UpstreamError::Redirect(_) => Self::Garbled,
+            UpstreamError::Garbled(_) | UpstreamError::Unreadable(_) | UpstreamError::Redirect(_) => Self::Garbled,
+            UpstreamError::Refused(info) => Self::Status(info.status),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Tells the beginning of an untouched stream from its content. Until content has come, another provider can take
 //! over without the client noticing.
 
+use http::StatusCode;
+use llm_router_core::dialect::ErrorInfo;
 use serde_json::{Map, Value};
 
 /// What the first bytes of a stream hold.
@@ -36,6 +38,22 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
         }
     }
     Beginning::Preamble
+}
+
+/// What the error says that [`beginning`] found.
+pub(crate) fn told(bytes: &[u8]) -> ErrorInfo {
+    let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let line = line.trim_ascii();
+        match serde_json::from_slice(line.strip_prefix(b"data:").unwrap_or(line)) {
+            Ok(Value::Object(event)) => Some(event),
+            _ => None,
+        }
+    });
+    let mut failed = events.filter(|event| event_is(event) == Beginning::Error);
+    let event = failed.next().unwrap_or_default();
+    // A failed response has its error one level deeper.
+    let event = event.get("response").cloned().unwrap_or(Value::Object(event));
+    ErrorInfo::read(StatusCode::OK.as_u16(), event.to_string().as_bytes())
 }
 
 fn event_is(event: &Map<String, Value>) -> Beginning {
@@ -98,6 +116,8 @@ fn is_empty(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use llm_router_core::dialect::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -125,5 +145,19 @@ mod tests {
         ] {
             assert_eq!(beginning(text.as_bytes()), want, "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_in_place_of_an_answer_keeps_its_words() {
+        for text in [
+            "data: {\"choices\":[]}\n\ndata: {\"error\":{\"message\":\"no\",\"type\":\"rate_limit_error\"}}\n\n",
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"no\"}}\n\n",
+            "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\
+             \"message\":\"no\"}}}\n\n",
+        ] {
+            let info = told(text.as_bytes());
+            assert_eq!((info.kind, info.message.as_str(), info.status), (ErrorKind::RateLimit, "no", 429), "{text}");
+        }
+        assert_eq!(told(b"{\"error\":\"out of memory\"}\n").message, "out of memory");
     }
 }

@@ -3,7 +3,12 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use http::{Request, Response, uri::PathAndQuery};
-use llm_router_core::{catalogue::BaseUrl, settings::Reach};
+use llm_router_core::{
+    catalogue::BaseUrl,
+    dialect::{ErrorInfo, ErrorKind},
+    settings::Reach,
+    translate::StreamFault,
+};
 
 use crate::{body::Body, target::Target};
 
@@ -100,7 +105,30 @@ pub enum UpstreamError {
     /// The answer is no HTTP/1.1, or its head is over a limit.
     #[error("the answer is not valid HTTP")]
     Garbled(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is HTTP, and not what the provider's API says.
+    #[error("the answer is not what its API says")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The provider told of an error under a status of success, in place of an answer.
+    #[error("{}", .0.message)]
+    Refused(Box<ErrorInfo>),
     /// The answer is a redirect, and redirects are not followed.
     #[error("the answer is a redirect (status {0})")]
     Redirect(u16),
+}
+
+impl UpstreamError {
+    /// Whether the request is at fault, so that no other provider would answer it either.
+    #[must_use]
+    pub fn is_the_clients(&self) -> bool {
+        matches!(self, Self::Refused(info) if matches!(info.kind, ErrorKind::InvalidRequest | ErrorKind::TooLarge))
+    }
+}
+
+impl From<StreamFault> for UpstreamError {
+    fn from(fault: StreamFault) -> Self {
+        match fault {
+            StreamFault::Provider(info) => Self::Refused(Box::new(info)),
+            other => Self::Unreadable(other.into()),
+        }
+    }
 }

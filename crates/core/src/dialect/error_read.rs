@@ -33,6 +33,9 @@ impl ErrorInfo {
             Some(Value::String(s)) if !s.is_empty() => Some(s.clone()),
             _ => None,
         };
+        // Under a status of success some servers (vLLM, OpenRouter) put the real one into `code`.
+        let told = inner.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let status = told.filter(|told| status < 400 && (400..600).contains(told)).unwrap_or(status);
         let kind_word = word("type");
         let code = word("code");
         let kind = classify(status, kind_word.as_deref(), code.as_deref());
@@ -150,5 +153,8 @@ mod tests {
         let value =
             serde_json::json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
         assert_eq!(ErrorInfo::from_value(200, &value).status, 503);
+        let value = serde_json::json!({"error": {"message": "slow down", "code": 429}});
+        let error = ErrorInfo::from_value(200, &value);
+        assert_eq!((error.kind, error.status), (ErrorKind::RateLimit, 429));
     }
 }
