@@ -307,7 +307,7 @@ impl HttpBody for Relay {
         loop {
             match Pin::new(&mut this.body).poll_frame(cx) {
                 Poll::Ready(None) => {
-                    let rest = this.view.rest();
+                    let rest = this.view.rest(this.terms.framed);
                     if rest.is_empty() {
                         return this.end(cx);
                     }

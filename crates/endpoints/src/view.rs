@@ -64,11 +64,20 @@ impl View {
         (out.into(), fault)
     }
 
-    /// What the client is still to see when the provider's bytes have ended.
-    pub(crate) fn rest(&mut self) -> Bytes {
-        let Self::Counted(both) = self else { return Bytes::new() };
-        let (filter, tap) = &mut **both;
+    /// What the client is still to see when the provider's bytes have ended; `framed` says whether its HTTP framing
+    /// vouches for the end.
+    pub(crate) fn rest(&mut self, framed: bool) -> Bytes {
         let mut out = Vec::new();
+        let both = match self {
+            Self::Translated(translator) if framed => {
+                // A fault makes the stream one that does not finish.
+                let _ = translator.close(&mut out);
+                return out.into();
+            }
+            Self::Counted(both) => both,
+            _ => return Bytes::new(),
+        };
+        let (filter, tap) = &mut **both;
         filter.finish(&mut out);
         tap.feed(&out);
         out.into()
@@ -95,7 +104,7 @@ impl View {
     }
 
     /// The body of a stream has ended; `framed` says whether its HTTP framing vouches for the end. Where it does,
-    /// an untouched stream may leave out its dialect's last event, as some providers do.
+    /// a stream may leave out its dialect's last event, as some providers do.
     pub(crate) fn finish(&mut self, framed: bool) -> Result<(), BodyError> {
         match self {
             Self::Translated(translator) => translator.finish().map(drop).map_err(BodyError::Garbled),

@@ -25,6 +25,8 @@ struct Call {
     rest: Map<String, Value>,
     /// Arguments that came before the call could begin.
     waiting: String,
+    /// Whether the arguments so far are a whole JSON object.
+    whole: Whole,
     /// The call's number towards the client, once it has begun.
     number: Option<u32>,
 }
@@ -38,7 +40,7 @@ impl Calls {
     /// Takes a piece. Providers repeat ids and names, leave out numbers, or give every call the number 0.
     pub(crate) fn delta(&mut self, choice: u32, piece: Piece<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         let (index, id, name, json, rest) = piece;
-        let at = self.find(index, id.as_deref());
+        let at = self.find(index, id.as_deref(), name.as_deref());
         // A call that is overtaken before it could begin gets no more pieces.
         self.begin(choice, at, sink);
         let call = &mut self.calls[at];
@@ -62,6 +64,7 @@ impl Calls {
         if call.number.is_none() && !call.name.is_empty() {
             call.begin(choice, &mut self.begun, sink);
         }
+        call.whole.feed(&json);
         match call.number {
             Some(number) => sink(Event::Arguments { choice, call: number, json }),
             None => call.waiting.push_str(&json),
@@ -80,24 +83,34 @@ impl Calls {
         }
     }
 
-    fn find(&mut self, index: Option<u32>, id: Option<&str>) -> usize {
+    /// The call that a piece belongs to. Where a provider gives no ids to tell calls by, and all the same number, another
+    /// name begins another call, and so does any name behind whole arguments.
+    fn find(&mut self, index: Option<u32>, id: Option<&str>, name: Option<&str>) -> usize {
         let found = match index {
             Some(index) => self.calls.iter().rposition(|call| call.index == index),
             None if id.is_none() => self.calls.len().checked_sub(1),
             None => self.calls.iter().rposition(|call| Some(call.id.as_str()) == id),
         };
         match found {
+            Some(at) if id.is_none() && name.is_some_and(|name| self.calls[at].is_over(name)) => self.add(index),
             Some(at) if id.is_none_or(|id| self.calls[at].id.is_empty() || self.calls[at].id == id) => at,
-            _ => {
-                let index = index.unwrap_or(u32::try_from(self.calls.len()).unwrap_or(u32::MAX));
-                self.calls.push(Call { index, ..Call::default() });
-                self.calls.len() - 1
-            }
+            _ => self.add(index),
         }
+    }
+
+    fn add(&mut self, index: Option<u32>) -> usize {
+        let index = index.unwrap_or(u32::try_from(self.calls.len()).unwrap_or(u32::MAX));
+        self.calls.push(Call { index, ..Call::default() });
+        self.calls.len() - 1
     }
 }
 
 impl Call {
+    /// Whether a piece with this name cannot be part of it.
+    fn is_over(&self, name: &str) -> bool {
+        self.whole.is_whole() || self.number.is_some() && self.name != name
+    }
+
     fn begin(&mut self, choice: u32, begun: &mut u32, sink: &mut dyn FnMut(Event<'_>)) {
         if self.number.is_some() || self.name.is_empty() {
             return;
@@ -115,6 +128,38 @@ impl Call {
         if !self.waiting.is_empty() {
             sink(Event::Arguments { choice, call, json: Cow::Owned(std::mem::take(&mut self.waiting)) });
         }
+    }
+}
+
+/// Tells from its pieces when an object is whole.
+#[derive(Debug, Default)]
+struct Whole {
+    begun: bool,
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Whole {
+    fn feed(&mut self, json: &str) {
+        for byte in json.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_string => self.escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => {
+                    self.begun = true;
+                    self.depth = self.depth.saturating_add(1);
+                }
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.begun && self.depth == 0 && !self.in_string
     }
 }
 
@@ -156,6 +201,16 @@ mod tests {
         let same_number =
             run(&[(Some(0), Some("a"), Some("f"), Some("{}")), (Some(0), Some("b"), Some("f"), Some("{}"))]);
         assert_eq!(same_number, ["0 a f", "0 {}", "1 b f", "1 {}"]);
+        let no_ids = run(&[
+            (Some(0), None, Some("f"), Some("{\"a\":\"}")),
+            (Some(0), None, Some("f"), Some("\\\"\"}")),
+            (Some(0), None, Some("f"), Some("{")),
+            (Some(0), None, None, Some("}")),
+            (Some(0), None, Some("g"), Some("{}")),
+        ]);
+        assert_eq!(no_ids, ["0  f", "0 {\"a\":\"}", "0 \\\"\"}", "1  f", "1 {", "1 }", "2  g", "2 {}"]);
+        let nothing_but_names = run(&[(None, None, Some("f"), Some("")), (None, None, Some("g"), Some(""))]);
+        assert_eq!(nothing_but_names, ["0  f", "0 ", "1  g", "1 "]);
         let no_number = run(&[(None, Some("a"), Some("f"), Some("{")), (None, None, None, Some("}"))]);
         assert_eq!(no_number, ["0 a f", "0 {", "0 }"]);
     }

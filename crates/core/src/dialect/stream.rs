@@ -14,6 +14,10 @@ pub(crate) trait ReadStream: Send + std::fmt::Debug {
 
     /// Whether the provider said that the stream is complete.
     fn is_done(&self) -> bool;
+
+    /// Nothing more comes, and the provider's HTTP vouches for that: ends a stream that lacks nothing but the last event,
+    /// as some providers leave it out.
+    fn close(&mut self, _sink: &mut dyn FnMut(Event<'_>)) {}
 }
 
 /// Writes the events of a client's stream.

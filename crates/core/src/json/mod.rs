@@ -1,9 +1,12 @@
 //! JSON bodies read without building a tree: check, peek at a few fields, replace one.
 
+mod mend;
 mod peek;
 mod scan;
 mod splice;
 
+pub(crate) use mend::mended;
+pub use mend::read_value;
 pub use peek::{Member, Peek, PeekError};
 pub use scan::{Fault, MAX_DEPTH};
 pub use splice::{Pieces, with_model};

@@ -6,6 +6,7 @@
 mod capabilities;
 mod context;
 mod count;
+mod frames;
 mod images;
 mod replay;
 mod reply;

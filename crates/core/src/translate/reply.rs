@@ -5,16 +5,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    frames::{Frames, stream_reader},
     replay::replay,
     route::{is_embedding, surface},
 };
 use crate::{
     canonical::{Event, Reply, Stop, Timings, Usage},
-    codec::{CodecError, DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
+    codec::{CodecError, DEFAULT_LIMIT},
     dialect::{
-        ErrorInfo, Framing, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions,
-        embeddings, lmstudio, ollama, openai, responses,
+        ErrorInfo, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions, embeddings,
+        lmstudio, ollama, openai, responses,
     },
+    json::mended,
     operation::Operation,
 };
 
@@ -62,62 +64,15 @@ struct Stream {
     size: usize,
 }
 
-/// How a provider's stream is cut into events.
-#[derive(Debug)]
-pub(super) enum Frames {
-    Sse(SseDecoder),
-    Ndjson(NdjsonDecoder),
-}
-
-impl Frames {
-    /// For a provider's answer to this operation.
-    pub(super) fn new(provider: Operation) -> Self {
-        match surface(provider).framing() {
-            Framing::Sse => Self::Sse(SseDecoder::new(DEFAULT_LIMIT)),
-            Framing::Ndjson => Self::Ndjson(NdjsonDecoder::new(DEFAULT_LIMIT)),
-        }
-    }
-
-    /// How many bytes of an unfinished event wait.
-    fn held(&self) -> usize {
-        match self {
-            Self::Sse(decoder) => decoder.held(),
-            Self::Ndjson(decoder) => decoder.held(),
-        }
-    }
-
-    /// Reads on: every event that `bytes` completes goes to `reader`.
-    pub(super) fn feed(
-        &mut self,
-        bytes: &[u8],
-        reader: &mut dyn ReadStream,
-        sink: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), StreamFault> {
-        match self {
-            Self::Sse(decoder) => decoder.feed(bytes, |event| reader.read(event.name, event.data, sink)),
-            Self::Ndjson(decoder) => decoder.feed(bytes, |line| reader.read("", line, sink)),
-        }
-    }
-}
-
-/// Reads the events of a provider's stream, by the operation that it answers.
-pub(super) fn stream_reader(provider: Operation) -> Box<dyn ReadStream> {
-    match provider {
-        Operation::OllamaChat | Operation::OllamaGenerate => Box::new(ollama::LineReader::default()),
-        Operation::Messages => Box::new(anthropic::EventReader::default()),
-        Operation::Completions => Box::new(completions::TextReader::default()),
-        _ => Box::new(openai::ChatReader::default()),
-    }
-}
-
 /// Reads a provider's whole answer, by the operation that it answers.
 pub(super) fn read_whole(provider: Operation, body: &[u8]) -> Result<Reply, StreamFault> {
-    let reply = match provider {
-        Operation::OllamaChat | Operation::OllamaGenerate => ollama::read_reply(body),
-        Operation::Messages => anthropic::read_reply(body),
-        Operation::Completions => completions::read_reply(body),
-        _ => openai::read_reply(body),
+    let read = match provider {
+        Operation::OllamaChat | Operation::OllamaGenerate => ollama::read_reply,
+        Operation::Messages => anthropic::read_reply,
+        Operation::Completions => completions::read_reply,
+        _ => openai::read_reply,
     };
+    let reply = read(body).or_else(|error| mended(body).map_or(Err(error), |body| read(&body)));
     reply.map_err(|error| fault(&error, body))
 }
 
@@ -192,6 +147,27 @@ impl ReplyTranslator {
     /// The stream cannot be read on, or reports an error. What came before the fault is in `out`; of the fault itself
     /// nothing is. Later calls do nothing.
     pub fn frame(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        self.drive(out, |frames, reader, sink| frames.feed(bytes, reader, sink))
+    }
+
+    /// The provider's stream has ended, and its HTTP vouches for that: appends what the client is still to see where
+    /// the provider leaves out the last event of its dialect. Call [`finish`](Self::finish) behind it.
+    ///
+    /// # Errors
+    /// As with [`frame`](Self::frame).
+    pub fn close(&mut self, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        if self.is_done() {
+            return Ok(());
+        }
+        self.drive(out, |frames, reader, sink| frames.close(reader, sink))
+    }
+
+    /// Reads on in the provider's stream by `step`, and writes what comes of it.
+    fn drive(
+        &mut self,
+        out: &mut Vec<u8>,
+        step: impl FnOnce(&mut Frames, &mut dyn ReadStream, &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
         if self.stream.is_none() {
             self.stream = Some(self.open());
         }
@@ -212,7 +188,7 @@ impl ReplyTranslator {
             }
             writer.write(event, out);
         };
-        let done = frames.feed(bytes, &mut **reader, &mut sink);
+        let done = step(frames, &mut **reader, &mut sink);
         // Writers keep parts of an answer until it ends, so it must end somewhere.
         let done = match done {
             Ok(()) if *size > DEFAULT_LIMIT => Err(CodecError::TooLong { limit: DEFAULT_LIMIT }.into()),

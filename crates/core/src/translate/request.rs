@@ -14,6 +14,7 @@ use crate::{
     dialect::{
         Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai, responses,
     },
+    json::read_value,
     operation::Operation,
 };
 
@@ -67,7 +68,7 @@ pub fn translate(
     body: &[u8],
     context: &Context<'_>,
 ) -> Result<Translation, TranslateError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
+    let value = read_value(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
     let Some(mut operation) = target(from, to) else {
         if from == Operation::CountTokens {
             return Ok(Translation::Answer(counted(&read(from, value)?)));

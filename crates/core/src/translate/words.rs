@@ -1,6 +1,9 @@
 //! Reads the bare words of a provider's answer, whatever API it speaks.
 
-use super::reply::{Frames, read_whole, stream_reader};
+use super::{
+    frames::{Frames, stream_reader},
+    reply::read_whole,
+};
 use crate::{
     canonical::{Event, Part, Stop},
     dialect::{ReadStream, StreamFault},
@@ -45,11 +48,16 @@ impl WordReader {
     /// The stream cannot be read on, or reports an error.
     pub fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(&str)) -> Result<(), StreamFault> {
         let Self { frames, reader, stop } = self;
-        frames.feed(bytes, &mut **reader, &mut |event| match event {
-            Event::Text { choice: 0, text, .. } | Event::Refusal { choice: 0, text } if !text.is_empty() => sink(&text),
-            Event::Stop { choice: 0, stop: why } => *stop = Some(why),
-            _ => {}
-        })
+        frames.feed(bytes, &mut **reader, &mut |event| note(event, stop, &mut sink))
+    }
+
+    /// The provider's stream has ended, and its HTTP vouches for that: it may have left out the last event.
+    ///
+    /// # Errors
+    /// As with [`feed`](Self::feed).
+    pub fn close(&mut self, mut sink: impl FnMut(&str)) -> Result<(), StreamFault> {
+        let Self { frames, reader, stop } = self;
+        frames.close(&mut **reader, &mut |event| note(event, stop, &mut sink))
     }
 
     /// Whether the provider said that the stream is complete.
@@ -66,6 +74,14 @@ impl WordReader {
             Some(Stop::Filtered) => "content_filter",
             _ => "stop",
         }
+    }
+}
+
+fn note(event: Event<'_>, stop: &mut Option<Stop>, sink: &mut impl FnMut(&str)) {
+    match event {
+        Event::Text { choice: 0, text, .. } | Event::Refusal { choice: 0, text } if !text.is_empty() => sink(&text),
+        Event::Stop { choice: 0, stop: why } => *stop = Some(why),
+        _ => {}
     }
 }
 

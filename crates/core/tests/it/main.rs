@@ -3,6 +3,7 @@
 mod echo;
 mod golden;
 mod json;
+mod odd_providers;
 mod round_trip;
 mod translate;
 mod vanish;

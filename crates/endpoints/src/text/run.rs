@@ -173,7 +173,8 @@ async fn stream(
     }
     let head = &answer.head;
     let body = if head.status.is_success() && headers::is_stream(&head.headers) {
-        let (first, rest) = Retold::new(&answer.first, answer.rest, WordReader::new(operation), chunks);
+        let (first, rest) =
+            Retold::new(&answer.first, (answer.rest, answer.framed), WordReader::new(operation), chunks);
         Body::stream(relay(call, first, Body::stream(rest), answer.lease, answer.idle))
     } else {
         Body::from(chunks.all(&whole(&mut answer, operation, asker.pool.memory.largest_answer()).await?))

@@ -71,6 +71,8 @@ impl Chunks {
 /// A provider's stream, re-told. Whatever breaks it off is its last item, for the relay around it to tell.
 pub(super) struct Retold {
     provider: Body,
+    /// Whether the provider's HTTP says where its body ends.
+    framed: bool,
     reader: WordReader,
     chunks: Chunks,
     out: Vec<u8>,
@@ -82,11 +84,13 @@ pub(super) struct Retold {
 const ALIVE: &[u8] = b":\n\n";
 
 impl Retold {
-    /// Takes over a stream of which `first` has come already; also returns what the client gets for that.
-    pub(super) fn new(first: &[u8], provider: Body, reader: WordReader, chunks: Chunks) -> (Bytes, Self) {
+    /// Takes over a stream of which `first` has come already, and whose HTTP may vouch for its end; also returns what
+    /// the client gets for that.
+    pub(super) fn new(first: &[u8], provider: (Body, bool), reader: WordReader, chunks: Chunks) -> (Bytes, Self) {
         let mut out = Vec::new();
         chunks.begin(&mut out);
-        let mut retold = Self { provider, reader, chunks, out, ended: false, fault: None };
+        let (provider, framed) = provider;
+        let mut retold = Self { provider, framed, reader, chunks, out, ended: false, fault: None };
         retold.read(first);
         (std::mem::take(&mut retold.out).into(), retold)
     }
@@ -96,7 +100,20 @@ impl Retold {
             return;
         }
         let Self { reader, chunks, out, .. } = self;
-        match reader.feed(data, |words| chunks.words(out, words)) {
+        let read = reader.feed(data, |words| chunks.words(out, words));
+        self.came(read);
+    }
+
+    /// The provider's body has ended: it may have left out the last event.
+    fn close(&mut self) {
+        let Self { reader, chunks, out, .. } = self;
+        let read = reader.close(|words| chunks.words(out, words));
+        let read = read.and_then(|()| if reader.is_done() { Ok(()) } else { Err(StreamFault::Truncated) });
+        self.came(read);
+    }
+
+    fn came(&mut self, read: Result<(), StreamFault>) {
+        match read {
             Err(fault) => self.fault = Some(fault),
             Ok(()) if self.reader.is_done() => {
                 self.ended = true;
@@ -129,6 +146,7 @@ impl HttpBody for Retold {
                     this.ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
+                None if !this.ended && this.framed => this.close(),
                 None if !this.ended => {
                     this.ended = true;
                     return Poll::Ready(Some(Err(BodyError::Garbled(StreamFault::Truncated))));
@@ -154,10 +172,10 @@ mod tests {
     }
 
     /// The data of all events, and whether the transfer ended as it should.
-    async fn told(stream: &'static str) -> (Vec<String>, bool) {
+    async fn told(stream: &'static str, framed: bool) -> (Vec<String>, bool) {
         let (first, rest) = stream.split_at(stream.len() / 2);
         let reader = WordReader::new(Operation::ChatCompletions);
-        let (first, mut body) = Retold::new(first.as_bytes(), Body::from(rest), reader, chunks());
+        let (first, mut body) = Retold::new(first.as_bytes(), (Body::from(rest), framed), reader, chunks());
         let (mut text, mut whole) = (first.to_vec(), true);
         while let Some(frame) = body.frame().await {
             match frame {
@@ -172,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_is_told_in_openais_chunks() {
-        let (events, whole) = told(SSE).await;
+        let (events, whole) = told(SSE, true).await;
         assert!(whole);
         let parsed: Vec<Value> = events[..4].iter().map(|event| serde_json::from_str(event).unwrap()).collect();
         assert_eq!(
@@ -190,8 +208,18 @@ mod tests {
     #[tokio::test]
     async fn a_stream_cut_anywhere_ends_with_an_error_and_never_clean() {
         for cut in 0..SSE.len() {
-            let (events, whole) = told(&SSE[..cut]).await;
+            let (events, whole) = told(&SSE[..cut], false).await;
             assert!(!whole && !events.contains(&"[DONE]".to_owned()), "cut at {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_provider_may_leave_out_the_last_event_where_its_http_vouches_for_the_end() {
+        let (stopped, open) =
+            (SSE.rfind("data: [DONE]").unwrap(), SSE.find("data: {\"choices\":[{\"delta\":{\"content\":\"c").unwrap());
+        for (end, framed, good) in [(stopped, true, true), (stopped, false, false), (open, true, false)] {
+            let (events, whole) = told(&SSE[..end], framed).await;
+            assert_eq!((whole, events.contains(&"[DONE]".to_owned())), (good, good), "{end} {framed}");
         }
     }
 
@@ -199,7 +227,7 @@ mod tests {
     async fn a_provider_that_thinks_is_seen_to_live() {
         let thought = Body::from("data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n");
         let reader = WordReader::new(Operation::ChatCompletions);
-        let (_, mut body) = Retold::new(b"", thought, reader, chunks());
+        let (_, mut body) = Retold::new(b"", (thought, false), reader, chunks());
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), ALIVE);
     }
 

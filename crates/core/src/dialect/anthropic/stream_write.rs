@@ -62,6 +62,8 @@ pub(crate) struct EventWriter {
     json: String,
     /// Calls that wait until the open one is complete.
     waiting: VecDeque<Call>,
+    /// Text that came between pieces of the open call's arguments, and waits too.
+    late: String,
     stop: Option<Stop>,
     usage: Usage,
 }
@@ -75,6 +77,7 @@ impl EventWriter {
             index: 0,
             json: String::new(),
             waiting: VecDeque::new(),
+            late: String::new(),
             stop: None,
             usage: Usage::default(),
         }
@@ -127,7 +130,15 @@ impl EventWriter {
         if text.is_empty() {
             return;
         }
+        if matches!(self.open, Block::Tool(_)) && !self.is_complete() {
+            self.late.push_str(text);
+            return;
+        }
         self.drain(out);
+        self.say(text, out);
+    }
+
+    fn say(&mut self, text: &str, out: &mut Vec<u8>) {
         self.switch(Block::Text, || json!({"type": "text", "text": ""}), out);
         self.delta(Delta::Text { text }, out);
     }
@@ -177,8 +188,12 @@ impl EventWriter {
         }
     }
 
-    /// Writes out the calls that wait; whatever comes next cannot be part of them.
+    /// Writes out the text and the calls that wait; whatever comes next cannot be part of them.
     fn drain(&mut self, out: &mut Vec<u8>) {
+        if !self.late.is_empty() {
+            let text = std::mem::take(&mut self.late);
+            self.say(&text, out);
+        }
         while !self.waiting.is_empty() {
             self.next_call(out);
         }

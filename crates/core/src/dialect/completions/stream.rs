@@ -41,7 +41,9 @@ struct ChunkChoice<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct TextReader {
     started: bool,
-    /// Answers that have stopped.
+    /// Answers that have begun.
+    begun: Vec<u32>,
+    /// Those that have stopped.
     stopped: Vec<u32>,
     done: bool,
 }
@@ -67,6 +69,9 @@ impl ReadStream for TextReader {
             sink(Event::Start);
         }
         for choice in chunk.choices.unwrap_or_default() {
+            if !self.begun.contains(&choice.index) {
+                self.begun.push(choice.index);
+            }
             let logprobs = choice.logprobs.and_then(|columns| logprobs::read(&columns));
             let text = choice.text.map_or(Cow::Borrowed(""), |text| text.0);
             if !text.is_empty() || logprobs.is_some() {
@@ -86,6 +91,13 @@ impl ReadStream for TextReader {
 
     fn is_done(&self) -> bool {
         self.done
+    }
+
+    fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if !self.done && !self.begun.is_empty() && self.begun.iter().all(|choice| self.stopped.contains(choice)) {
+            self.done = true;
+            sink(Event::End);
+        }
     }
 }
 

@@ -5,7 +5,12 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{reply_read::text_of, usage::UsageWire, words::stop_of};
+use super::{
+    content::Content,
+    reply_read::{Said, said, text_of},
+    usage::UsageWire,
+    words::stop_of,
+};
 use crate::{
     canonical::{Event, Stop},
     dialect::{ErrorInfo, ReadStream, StreamFault, Text, call_assembly::Calls},
@@ -44,7 +49,7 @@ struct Logprobs {
 #[derive(Deserialize)]
 struct Delta<'a> {
     #[serde(default, borrow)]
-    content: Option<Text<'a>>,
+    content: Option<Content<'a>>,
     #[serde(default, borrow)]
     refusal: Option<Text<'a>>,
     #[serde(default, borrow)]
@@ -125,6 +130,12 @@ impl ReadStream for ChatReader {
     fn is_done(&self) -> bool {
         self.done
     }
+
+    fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if !self.done && !self.states.is_empty() && self.states.iter().all(|state| state.stopped) {
+            self.end(sink);
+        }
+    }
 }
 
 impl ChatReader {
@@ -168,7 +179,18 @@ impl State {
         if let Some(text) = filled(delta.reasoning_content.or(delta.reasoning)) {
             sink(Event::Thought { choice, text });
         }
-        match filled(delta.content) {
+        let content = match delta.content {
+            Some(Content::Text(text)) => Some(text),
+            Some(Content::Parts(parts)) => {
+                parts.iter().filter_map(said).for_each(|said| match said {
+                    Said::Text(text) => sink(Event::Text { choice, text: text.into(), logprobs: None }),
+                    Said::Thought(text) => sink(Event::Thought { choice, text: text.into() }),
+                });
+                None
+            }
+            None => None,
+        };
+        match content.filter(|text| !text.is_empty()) {
             Some(text) => sink(Event::Text { choice, text, logprobs }),
             None if logprobs.is_some() => sink(Event::Text { choice, text: Cow::Borrowed(""), logprobs }),
             None => {}

@@ -1,5 +1,11 @@
 //! The `content` of an OpenAI message: a text, or a list of parts.
 
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
 use serde_json::{Map, Value, json};
 
 use crate::canonical::{Fields, Given, Image, Invalid, Losses, Part, Place};
@@ -119,4 +125,42 @@ pub(super) fn write_content(parts: Vec<Part>, losses: &mut Losses) -> Option<Val
 /// Whether a part without canonical meaning is one of OpenAI's own.
 fn own_part(value: &Value) -> bool {
     matches!(value["type"].as_str(), Some("input_audio" | "file" | "video_url"))
+}
+
+/// The `content` of a piece of a streamed message. Texts are borrowed where they have no escapes.
+pub(super) enum Content<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<Value>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or a list of parts")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Content<'de>, E> {
+        Ok(Content::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Content<'de>, E> {
+        Ok(Content::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Content<'de>, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = items.next_element()? {
+            parts.push(part);
+        }
+        Ok(Content::Parts(parts))
+    }
 }

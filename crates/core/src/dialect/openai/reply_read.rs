@@ -92,10 +92,12 @@ fn read_choice(wire: ChoiceWire, position: u32) -> Choice {
     }
     match content {
         Some(Value::String(text)) if !text.is_empty() => parts.push(Part::text(text)),
-        Some(Value::Array(items)) => {
-            let texts = items.iter().filter_map(|item| item["text"].as_str());
-            parts.extend(texts.map(Part::text));
-        }
+        Some(Value::Array(items)) => parts.extend(items.iter().filter_map(|item| {
+            Some(match said(item)? {
+                Said::Thought(text) => Part::Thought(Thought::plain(text, Place::ROOT)),
+                Said::Text(text) => Part::text(text),
+            })
+        })),
         _ => {}
     }
     let refusal = refusal.filter(|text| !text.is_empty());
@@ -109,6 +111,28 @@ fn read_choice(wire: ChoiceWire, position: u32) -> Choice {
     parts.extend(calls);
     let logprobs = wire.logprobs.and_then(|logprobs| logprobs.content).filter(Value::is_array);
     Choice { index: wire.index.unwrap_or(position), parts, stop, logprobs }
+}
+
+/// What a part of an answer says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Text(String),
+    Thought(String),
+}
+
+/// Reads a part of `content` where that is a list: Mistral's reasoning models put their thoughts there.
+pub(super) fn said(part: &Value) -> Option<Said> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(|item| item["text"].as_str()).collect(),
+        _ => String::new(),
+    };
+    let (thought, words) = (text(&part["thinking"]), text(&part["text"]));
+    match (thought.is_empty(), words.is_empty()) {
+        (false, _) => Some(Said::Thought(thought)),
+        (true, false) => Some(Said::Text(words)),
+        (true, true) => None,
+    }
 }
 
 fn read_call(mut wire: CallWire) -> Part {
