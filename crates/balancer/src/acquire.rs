@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::balancer::{Balancer, Picked};
+use crate::balancer::Balancer;
 use crate::clock::{Clock, Sleep, Tick};
 use crate::demand::Demand;
 use crate::error::{AcquireError, PickError};
 use crate::fleet::{Applicant, Event, Granted, Place, Residency, Ticket};
 use crate::hash;
 use crate::lease::Lease;
-use crate::mask::Mask;
+use crate::select::{Refusal, Selected};
 use crate::strategy::Strategy;
 
-impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
+impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Chooses an endpoint and reserves it; when none can serve now, waits in line until one is handed over, until the
     /// deadline of the demand at the latest.
     ///
@@ -31,9 +31,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         let mut waited = Duration::ZERO;
         loop {
             let (error, recheck) = match self.try_pick(demand, self.shared.clock.now(), waited, None) {
-                Picked::Lease(lease) => return Ok(lease),
-                Picked::Never(error) => return Err(error.into()),
-                Picked::Wait(error, recheck) => (error, recheck),
+                Ok(lease) => return Ok(lease),
+                Err(Refusal::Never(error)) => return Err(error.into()),
+                Err(Refusal::Wait(error, recheck)) => (error, recheck),
             };
             let result = self.wait(demand, begun, error, recheck).await;
             waited = self.shared.clock.now().since(begun).max(Duration::from_nanos(1));
@@ -66,9 +66,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             let class = hash::name(demand.class);
             let ahead = self.shared.needs.residency.then(|| ticket.ahead_of_class(class));
             match self.try_pick(demand, now, now.since(begun).max(Duration::from_nanos(1)), ahead) {
-                Picked::Lease(lease) => return Ok(Some(lease)),
-                Picked::Never(error) => return Err(error.into()),
-                Picked::Wait(_, next) => {
+                Ok(lease) => return Ok(Some(lease)),
+                Err(Refusal::Never(error)) => return Err(error.into()),
+                Err(Refusal::Wait(_, next)) => {
                     if now >= deadline {
                         return Err(AcquireError::Timeout { retry_after: self.predicted(demand, now) });
                     }
@@ -121,19 +121,19 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     }
 
     fn residency(&self, demand: &Demand<'_>) -> Option<Residency> {
-        let snapshot = self.snapshot.load();
-        let load = snapshot.pool.slots.iter().map(|slot| slot.load_time).max()?;
-        let room = snapshot.pool.slots.iter().map(|slot| slot.room).max()?;
+        let slots = &self.pool().lineup.slots;
+        let load = slots.iter().map(|slot| slot.load_time).max()?;
+        let room = slots.iter().map(|slot| slot.room).max()?;
         Some(Residency { class: hash::name(demand.class), load, room })
     }
 
     /// Everything that could serve the demand some day soon.
     pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Vec<Place> {
-        let snapshot = self.snapshot.load();
-        let slots = &snapshot.pool.slots;
-        let sieve = snapshot.pool.sift(demand, now);
+        let lineup = &self.pool().lineup;
+        let slots = &lineup.slots;
+        let sieve = lineup.sift(demand, self.shared.epoch(), now);
         let may = |index: &usize| {
-            let sets = [sieve.eligible, sieve.full, sieve.due, sieve.paused];
+            let sets = [&sieve.eligible, &sieve.full, &sieve.due, &sieve.paused];
             sets.iter().any(|set| set.contains(*index))
         };
         (0..slots.len())
@@ -153,9 +153,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// The lease of a permit that was handed over; `None` if its endpoint is gone.
     fn claim(&self, granted: Granted, demand: &Demand<'_>) -> Option<Lease<T, C>> {
         let now = self.shared.clock.now();
-        let snapshot = self.snapshot.load();
+        let pool = self.pool();
         let state = granted.state.as_ref()?;
-        let index = snapshot.pool.slots.iter().position(|slot| Arc::ptr_eq(&slot.state, state));
+        let index = pool.lineup.slots.iter().position(|slot| Arc::ptr_eq(&slot.state, state));
         let Some(index) = index else {
             if granted.probe {
                 state.breaker.forgo_probe();
@@ -163,7 +163,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             self.shared.fleet.give_back(&granted.resource, now);
             return None;
         };
-        Some(self.lease(&snapshot.pool, index, demand, now, granted.probe, Mask::EMPTY))
+        Some(self.lease(pool, Selected { index, probe: granted.probe, why: None }, demand, now))
     }
 }
 

@@ -1,61 +1,58 @@
 //! The balancer: endpoints behind one swapped snapshot, a strategy that chooses, leases that report back.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
 
 use crate::builder::BalancerBuilder;
 use crate::clock::{Clock, SystemClock, Tick};
 use crate::demand::Demand;
 use crate::endpoint::Endpoint;
 use crate::error::PickError;
-use crate::explain::Explanation;
-use crate::lease::{Extra, Lease};
+use crate::latest::Latest;
+use crate::lease::Lease;
+use crate::lineup::Lineup;
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
-use crate::pool::{Pool, Shared, Sieve};
+use crate::pool::{Pool, Shared};
+use crate::select::{NOBODY, Refusal};
 use crate::strategy::{AnyStrategy, Choice, Needs, Strategy};
-use crate::view::{Frame, Member, View};
+use crate::sync::lock;
+use crate::view::{Member, View};
 
 /// Picks one of several targets of type `T`, holds it, and learns from how it went.
 ///
 /// Picking and reserving are one call, which returns a [`Lease`]; nothing else counts. Cheap to share behind an [`Arc`];
 /// every method takes `&self`.
-pub struct Balancer<T, S: Strategy = AnyStrategy, C: Clock = SystemClock> {
-    pub(crate) snapshot: ArcSwap<Snapshot<T, S, C>>,
+pub struct Balancer<T: Send + Sync, S: Strategy = AnyStrategy, C: Clock = SystemClock> {
+    latest: Latest<Snapshot<T, S, C>>,
+    /// The endpoints of the latest snapshot: this and leases keep targets alive, nothing else does.
+    pool: Mutex<Arc<Pool<T, C>>>,
     pub(crate) strategy: S,
     pub(crate) shared: Arc<Shared<C>>,
     /// Held while the endpoints change.
-    changes: std::sync::Mutex<()>,
+    changes: Mutex<()>,
 }
 
+/// All that choosing looks at.
 pub(crate) struct Snapshot<T, S: Strategy, C> {
-    pub(crate) pool: Arc<Pool<T, C>>,
+    /// Gone once the endpoints were replaced and every lease of them has ended.
+    pool: Weak<Pool<T, C>>,
+    pub(crate) lineup: Arc<Lineup>,
     pub(crate) plan: S::Plan,
 }
 
-/// What a pick came to.
-pub(crate) enum Picked<T, C: Clock> {
-    Lease(Lease<T, C>),
-    /// Nothing now; look again at this moment at the latest.
-    Wait(PickError, Tick),
-    /// Waiting does not help.
-    Never(PickError),
-}
-
-impl<T> Balancer<T> {
+impl<T: Send + Sync> Balancer<T> {
     /// Begins to make a balancer: strategy by value or by name, and everything else with a default.
     pub fn builder() -> BalancerBuilder<T> {
         BalancerBuilder::new()
     }
 }
 
-impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
+impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     pub(crate) fn assemble(strategy: S, shared: Arc<Shared<C>>, endpoints: Vec<Arc<Endpoint<T>>>) -> Self {
-        let snapshot = snapshot(&strategy, &shared, endpoints, &[]);
-        Self { snapshot: ArcSwap::from_pointee(snapshot), strategy, shared, changes: std::sync::Mutex::default() }
+        let (snapshot, pool) = snapshot(&strategy, &shared, endpoints, &[]);
+        Self { latest: Latest::new(snapshot), pool: Mutex::new(pool), strategy, shared, changes: Mutex::default() }
     }
 
     /// Chooses an endpoint and reserves it. Never waits.
@@ -66,10 +63,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         if self.shared.needs.permits && self.shared.store.is_some() {
             return Err(PickError::Stored);
         }
-        match self.try_pick(demand, self.shared.clock.now(), Duration::ZERO, None) {
-            Picked::Lease(lease) => Ok(lease),
-            Picked::Wait(error, _) | Picked::Never(error) => Err(error),
-        }
+        self.try_pick(demand, self.shared.clock.now(), Duration::ZERO, None).map_err(|refusal| match refusal {
+            Refusal::Wait(error, _) | Refusal::Never(error) => error,
+        })
     }
 
     /// What the strategy wants of this balancer and of whoever makes demands.
@@ -82,10 +78,17 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// is used up.
     #[must_use]
     pub fn choose(&self, demand: &Demand<'_>) -> Choice {
-        let (snapshot, now) = (self.snapshot.load(), self.shared.clock.now());
-        let sieve = snapshot.pool.sift(demand, now);
-        let frame = self.frame(&snapshot.pool, &sieve, now, Duration::ZERO, 0);
-        self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
+        self.latest.read(|snapshot| {
+            let (lineup, now, epoch) = (&snapshot.lineup, self.shared.clock.now(), self.shared.epoch());
+            let choose = |sets| {
+                let frame = self.frame(lineup, sets, now, Duration::ZERO, 0);
+                self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
+            };
+            match lineup.calm(demand, epoch) {
+                Some(all) => choose((all, &NOBODY)),
+                None => choose(lineup.sift(demand, epoch, now).sets()),
+            }
+        })
     }
 
     /// The present moment of the clock, for deadlines.
@@ -99,17 +102,20 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Beyond [`Mask::CAPACITY`] endpoints the rest is ignored; [`BalancerBuilder::build`] refuses that.
     pub fn set_endpoints(&self, mut endpoints: Vec<Arc<Endpoint<T>>>) {
         endpoints.truncate(Mask::CAPACITY);
-        let changing = crate::sync::lock(&self.changes);
-        let old = self.snapshot.load_full();
-        self.snapshot.store(Arc::new(snapshot(&self.strategy, &self.shared, endpoints, &old.pool.slots)));
+        let changing = lock(&self.changes);
+        let (snapshot, pool) = snapshot(&self.strategy, &self.shared, endpoints, &self.pool().lineup.slots);
+        self.latest.replace(snapshot);
+        // Only now: who still chooses among the old ones finds them, or finds the new ones when it looks again.
+        let old = std::mem::replace(&mut *lock(&self.pool), pool);
         drop(changing);
+        drop(old);
         self.shared.health_changed();
     }
 
     /// The endpoints, in order.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Arc<Endpoint<T>>> {
-        self.snapshot.load().pool.endpoints.to_vec()
+        self.pool().endpoints.to_vec()
     }
 
     /// Gives out no more leases of this endpoint until [`Balancer::enable`]. Says whether there is such an endpoint.
@@ -136,9 +142,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Somebody else found this endpoint down: it is left alone until then, unless it is the last. Says whether there
     /// is such an endpoint.
     pub fn hint_down(&self, id: &str, until: Tick) -> bool {
-        let snapshot = self.snapshot.load();
-        let Some(index) = snapshot.pool.index_of(id) else { return false };
-        snapshot.pool.slots[index].state.breaker.hint_down(self.now(), until);
+        let lineup = &self.pool().lineup;
+        let Some(index) = lineup.index_of(id) else { return false };
+        lineup.slots[index].state.breaker.hint_down(self.now(), until);
         self.shared.health_changed();
         true
     }
@@ -146,9 +152,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// An active probe ended. A failed one is ignored if a request succeeded lately; a good one lets the next request
     /// find out. Says whether there is such an endpoint.
     pub fn probe_result(&self, id: &str, good: bool) -> bool {
-        let (snapshot, now) = (self.snapshot.load(), self.now());
-        let Some(index) = snapshot.pool.index_of(id) else { return false };
-        let state = &snapshot.pool.slots[index].state;
+        let (lineup, now) = (&self.pool().lineup, self.now());
+        let Some(index) = lineup.index_of(id) else { return false };
+        let state = &lineup.slots[index].state;
         let lesson = state.breaker.probed(now, good, &self.shared.health);
         self.shared.learn(state, lesson, now);
         true
@@ -169,7 +175,7 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Every endpoint as it is now.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus> {
-        self.snapshot.load().pool.status(self.now())
+        self.pool().lineup.status(self.now(), &self.shared.health)
     }
 
     /// How many requests wait, over all balancers of the fleet.
@@ -178,172 +184,25 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         self.shared.fleet.waiting()
     }
 
-    pub(crate) fn try_pick(
-        &self,
-        demand: &Demand<'_>,
-        now: Tick,
-        waited: Duration,
-        ahead: Option<u32>,
-    ) -> Picked<T, C> {
-        let snapshot = self.snapshot.load();
-        let pool = &snapshot.pool;
-        let mut sieve = pool.sift(demand, now);
-        if demand.tried.is_empty() && waited.is_zero() {
-            self.shared.budget.deposit(now);
-        }
-        if let Some(lease) = self.probe(&snapshot, &sieve, demand, now) {
-            return Picked::Lease(lease);
-        }
-        let ahead = ahead.unwrap_or_else(|| {
-            if self.shared.needs.residency { self.shared.fleet.waiting_of(crate::hash::name(demand.class)) } else { 0 }
-        });
+    /// The endpoints as they are.
+    pub(crate) fn pool(&self) -> Arc<Pool<T, C>> {
+        Arc::clone(&lock(&self.pool))
+    }
+
+    /// Looks at the latest snapshot and its endpoints.
+    pub(crate) fn look<R>(&self, look: impl Fn(&Snapshot<T, S, C>, Arc<Pool<T, C>>) -> R) -> R {
         loop {
-            if sieve.eligible.is_empty() {
-                return refuse(pool, &sieve, now);
+            // `None`: the endpoints were replaced between the two looks.
+            if let Some(result) = self.latest.read(|now| now.pool.upgrade().map(|pool| look(now, pool))) {
+                return result;
             }
-            let frame = self.frame(pool, &sieve, now, waited, ahead);
-            match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
-                Choice::Use(index) if sieve.eligible.contains(index) => {
-                    if let Some(lease) = self.reserve(&snapshot, &sieve, index, demand, now, false) {
-                        return Picked::Lease(lease);
-                    }
-                    sieve.eligible.remove(index);
-                    sieve.full.insert(index);
-                }
-                Choice::Wait(recheck) => return Picked::Wait(PickError::Busy { retry_after: None }, recheck),
-                Choice::Use(_) | Choice::None => return refuse(pool, &sieve, now),
-            }
-        }
-    }
-
-    /// The first try of a request goes to an endpoint whose pause is over, if there is one: nothing else shows that it
-    /// works again. Later tries only if there is nothing better.
-    fn probe(
-        &self,
-        snapshot: &Snapshot<T, S, C>,
-        sieve: &Sieve,
-        demand: &Demand<'_>,
-        now: Tick,
-    ) -> Option<Lease<T, C>> {
-        if sieve.due.is_empty() || !(demand.tried.is_empty() || sieve.eligible.is_empty()) {
-            return None;
-        }
-        sieve.due.iter().find_map(|index| {
-            let breaker = &snapshot.pool.slots[index].state.breaker;
-            if !breaker.claim_probe() {
-                return None;
-            }
-            let lease = self.reserve(snapshot, sieve, index, demand, now, true);
-            if lease.is_none() {
-                breaker.forgo_probe();
-            }
-            lease
-        })
-    }
-
-    /// Takes a permit and makes the lease.
-    fn reserve(
-        &self,
-        snapshot: &Snapshot<T, S, C>,
-        sieve: &Sieve,
-        index: usize,
-        demand: &Demand<'_>,
-        now: Tick,
-        probe: bool,
-    ) -> Option<Lease<T, C>> {
-        let slot = &snapshot.pool.slots[index];
-        let why = demand.explain.then(|| self.explain(snapshot, sieve, index, demand, now));
-        if !slot.state.resource.take(slot.cap) {
-            return None;
-        }
-        if self.shared.needs.residency {
-            slot.state.resource.serve(crate::hash::name(demand.class), slot.room, now);
-        }
-        let mut lease = self.lease(&snapshot.pool, index, demand, now, probe, sieve.eligible);
-        if why.is_some() {
-            lease.extra = Some(Box::new(Extra { why, stored: None }));
-        }
-        Some(lease)
-    }
-
-    /// The lease of a permit that was taken.
-    pub(crate) fn lease(
-        &self,
-        pool: &Arc<Pool<T, C>>,
-        index: usize,
-        demand: &Demand<'_>,
-        now: Tick,
-        probe: bool,
-        eligible: Mask,
-    ) -> Lease<T, C> {
-        let slot = &pool.slots[index];
-        let state = &slot.state;
-        let peers = self.shared.peers.load(Ordering::Relaxed);
-        let before = slot.resource.used().saturating_sub(1) as f32;
-        let crowd = slot.crowd(before, peers, now);
-        if peers > 1 {
-            state.presence.follow(now, before, crate::view::PRESENCE_HALF_LIFE);
-        }
-        state.in_flight.fetch_add(1, Ordering::Relaxed);
-        if let Some(observer) = &self.shared.observer {
-            observer.picked(&state.id);
-        }
-        Lease {
-            index: index as u32,
-            begun: now,
-            answered: None,
-            crowd,
-            size: demand.size,
-            probe,
-            settled: false,
-            eligible,
-            extra: None,
-            fence: if slot.cap == u32::MAX { 0 } else { self.shared.fleet.next_fence() },
-            pool: Arc::clone(pool),
-        }
-    }
-
-    fn explain(
-        &self,
-        snapshot: &Snapshot<T, S, C>,
-        sieve: &Sieve,
-        chosen: usize,
-        demand: &Demand<'_>,
-        now: Tick,
-    ) -> Explanation {
-        let frame = self.frame(&snapshot.pool, sieve, now, Duration::ZERO, 0);
-        let view = View { frame: &frame, plan: &snapshot.plan };
-        let score = |index| self.strategy.score(&view, index, demand);
-        snapshot.pool.explain(sieve, chosen, demand, now, score)
-    }
-
-    pub(crate) fn frame<'a>(
-        &'a self,
-        pool: &'a Pool<T, C>,
-        sieve: &Sieve,
-        now: Tick,
-        waited: Duration,
-        ahead: u32,
-    ) -> Frame<'a> {
-        Frame {
-            slots: &pool.slots,
-            eligible: sieve.eligible,
-            full: sieve.full,
-            now,
-            peers: self.shared.peers.load(Ordering::Relaxed),
-            tickets: &self.shared.tickets,
-            turns: self.shared.turns.as_deref(),
-            health: &self.shared.health,
-            ahead,
-            waited,
-            warming: now.as_nanos() <= self.shared.warm_at.load(Ordering::Relaxed),
         }
     }
 
     fn set_drained(&self, id: &str, drained: bool) -> bool {
-        let snapshot = self.snapshot.load();
-        let Some(index) = snapshot.pool.index_of(id) else { return false };
-        let state = &snapshot.pool.slots[index].state;
+        let lineup = &self.pool().lineup;
+        let Some(index) = lineup.index_of(id) else { return false };
+        let state = &lineup.slots[index].state;
         if state.drained.swap(drained, Ordering::Relaxed) && !drained {
             self.shared.start_slowly(state, self.now());
         }
@@ -352,29 +211,22 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
     }
 }
 
-fn refuse<T, C: Clock>(pool: &Pool<T, C>, sieve: &Sieve, now: Tick) -> Picked<T, C> {
-    let error = pool.refusal(sieve, now);
-    match error {
-        PickError::Busy { .. } | PickError::Unavailable { .. } => Picked::Wait(error, sieve.earliest),
-        PickError::Empty | PickError::NoMatch | PickError::Exhausted | PickError::Stored => Picked::Never(error),
-    }
-}
-
 fn snapshot<T, S: Strategy, C: Clock>(
     strategy: &S,
     shared: &Arc<Shared<C>>,
     endpoints: Vec<Arc<Endpoint<T>>>,
     old: &[crate::view::Slot],
-) -> Snapshot<T, S, C> {
-    let pool = Pool::new(Arc::clone(shared), endpoints, old);
-    shared.know(&pool.slots);
+) -> (Snapshot<T, S, C>, Arc<Pool<T, C>>) {
+    let pool = Arc::new(Pool::new(Arc::clone(shared), endpoints, old));
+    let lineup = Arc::clone(&pool.lineup);
+    shared.know(&lineup.slots);
     let weights = pool.endpoints.iter().map(|endpoint| endpoint.config.weight);
-    let keys = pool.slots.iter().map(|slot| slot.state.key.0);
+    let keys = lineup.slots.iter().map(|slot| slot.state.key.0);
     let members: Vec<Member> = keys.zip(weights).map(|(key, weight)| Member { key, weight }).collect();
-    Snapshot { pool: Arc::new(pool), plan: strategy.plan(&members) }
+    (Snapshot { pool: Arc::downgrade(&pool), lineup, plan: strategy.plan(&members) }, pool)
 }
 
-impl<T, S: Strategy, C: Clock> std::fmt::Debug for Balancer<T, S, C> {
+impl<T: Send + Sync, S: Strategy, C: Clock> std::fmt::Debug for Balancer<T, S, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Balancer").field("endpoints", &self.status()).finish_non_exhaustive()
     }

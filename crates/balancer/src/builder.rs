@@ -18,7 +18,7 @@ use crate::strategy::{AnyStrategy, InvalidWeights, Strategy, check};
 
 /// Puts a balancer together. Made by [`Balancer::builder`].
 #[must_use]
-pub struct BalancerBuilder<T, S = AnyStrategy, C = SystemClock> {
+pub struct BalancerBuilder<T: Send + Sync, S = AnyStrategy, C = SystemClock> {
     name: Arc<str>,
     endpoints: Vec<Arc<Endpoint<T>>>,
     strategy: S,
@@ -55,7 +55,7 @@ pub enum BuildError {
     Weights(#[from] InvalidWeights),
 }
 
-impl<T> BalancerBuilder<T> {
+impl<T: Send + Sync> BalancerBuilder<T> {
     pub(crate) fn new() -> Self {
         Self {
             name: "".into(),
@@ -73,7 +73,7 @@ impl<T> BalancerBuilder<T> {
     }
 }
 
-impl<T, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
+impl<T: Send + Sync, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
     /// Chooses by this strategy. Default [`AnyStrategy::Balanced`]; by name: [`AnyStrategy::from_name`].
     pub fn strategy<N: Strategy>(self, strategy: N) -> BalancerBuilder<T, N, C> {
         let Self { name, endpoints, strategy: _, clock, health, queue, budget, fleet, peers, observer, store } = self;

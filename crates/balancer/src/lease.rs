@@ -11,7 +11,6 @@ use crate::endpoint::{Endpoint, EndpointKey};
 use crate::explain::Explanation;
 use crate::failure::Failure;
 use crate::fleet::Resource;
-use crate::mask::Mask;
 use crate::observe::Outcome;
 use crate::pool::Pool;
 use crate::signal::Signal;
@@ -56,7 +55,6 @@ pub struct Lease<T, C: Clock = SystemClock> {
     pub(crate) size: u32,
     pub(crate) probe: bool,
     pub(crate) settled: bool,
-    pub(crate) eligible: Mask,
     pub(crate) extra: Option<Box<Extra>>,
     pub(crate) fence: u64,
 }
@@ -128,7 +126,8 @@ impl<T, C: Clock> Lease<T, C> {
     pub fn explain(&self) -> Explanation {
         let kept = self.extra.as_ref().and_then(|extra| extra.why.clone());
         kept.unwrap_or_else(|| {
-            self.pool.explain_later(self.index as usize, self.eligible, self.pool.shared.clock.now())
+            let shared = &self.pool.shared;
+            self.pool.lineup.explain_later(self.index as usize, shared.epoch(), shared.clock.now())
         })
     }
 
@@ -222,7 +221,7 @@ impl<T, C: Clock> Lease<T, C> {
             Outcome::Failure(failure) if failure.blames() => self.failed(now, failure),
             Outcome::Failure(_) => {
                 let state = &self.slot().state;
-                state.tally.succeeded.fetch_add(1, Ordering::Relaxed);
+                state.tally.end(&state.tally.succeeded);
                 self.pool.shared.learn(state, state.breaker.success(now, self.begun, true), now);
             }
             Outcome::Cancelled => self.cancelled(now),
@@ -246,7 +245,7 @@ impl<T, C: Clock> Lease<T, C> {
         let queued = if self.queued() { (answer - alone).max(0.0) } else { 0.0 };
         state.busy.record(held - queued, GAIN, 1.0);
         state.drag.ease(now, DRAG_LEFT, LATENCY_HALF_LIFE);
-        state.tally.succeeded.fetch_add(1, Ordering::Relaxed);
+        state.tally.end(&state.tally.succeeded);
         self.pool.shared.learn(state, state.breaker.success(now, self.begun, true), now);
     }
 
@@ -262,7 +261,7 @@ impl<T, C: Clock> Lease<T, C> {
         state.latency.raise(now, slow, LATENCY_SEED, LATENCY_HALF_LIFE);
         state.drag.add(now, FAILURE_DRAG.0, FAILURE_DRAG.1, 0.0, LATENCY_HALF_LIFE);
         state.taught.store(now.as_nanos(), Ordering::Relaxed);
-        state.tally.failed.fetch_add(1, Ordering::Relaxed);
+        state.tally.end(&state.tally.failed);
         shared.learn(state, state.breaker.failure(now, self.begun, failure, &shared.health), now);
     }
 
@@ -278,13 +277,12 @@ impl<T, C: Clock> Lease<T, C> {
         if self.probe {
             state.breaker.forgo_probe();
         }
-        state.tally.cancelled.fetch_add(1, Ordering::Relaxed);
+        state.tally.end(&state.tally.cancelled);
     }
 
     fn give_back(&mut self, now: Tick) {
         let slot = self.slot();
         let resource: &Arc<Resource> = &slot.state.resource;
-        slot.state.in_flight.fetch_sub(1, Ordering::Relaxed);
         if self.pool.shared.peers.load(Ordering::Relaxed) > 1 {
             slot.state.presence.follow(now, resource.used() as f32, crate::view::PRESENCE_HALF_LIFE);
         }

@@ -151,11 +151,14 @@ mod hash;
 mod health;
 mod hearsay;
 mod hedge;
+mod latest;
 mod lease;
+mod lineup;
 mod mask;
 mod observe;
 mod pool;
 mod report;
+mod select;
 pub mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -1,70 +1,76 @@
-//! A set of endpoints by index, without allocation.
+//! A set of endpoints by index, without allocation as long as they are few.
 
-/// A set of indices below [`Mask::CAPACITY`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mask(u128);
+/// Indices that need no allocation, and words that hold them.
+const FEW: usize = 128;
+const LOW: usize = FEW / 64;
+
+/// Words that hold the other indices.
+const HIGH: usize = Mask::CAPACITY / 64 - LOW;
+
+/// A set of indices below [`Mask::CAPACITY`]. Allocates when it first holds one from 128 up.
+#[derive(Debug, Clone, Default)]
+pub struct Mask {
+    low: [u64; LOW],
+    high: Option<Box<[u64; HIGH]>>,
+}
 
 impl Mask {
     /// Indices go from 0 to one less than this.
-    pub const CAPACITY: usize = 128;
+    pub const CAPACITY: usize = 4_096;
+
+    /// How many words there may be.
+    pub(crate) const WORDS: usize = Self::CAPACITY / 64;
 
     /// The empty set.
-    pub const EMPTY: Self = Self(0);
+    pub const EMPTY: Self = Self { low: [0; LOW], high: None };
 
     /// The indices below `count` (at most [`Mask::CAPACITY`]).
     #[must_use]
-    pub const fn first(count: usize) -> Self {
-        if count >= Self::CAPACITY { Self(u128::MAX) } else { Self((1 << count) - 1) }
+    pub fn first(count: usize) -> Self {
+        let mut mask = Self::EMPTY;
+        for at in 0..count.min(Self::CAPACITY).div_ceil(64) {
+            let here = count - at * 64;
+            *mask.word_mut(at) = if here >= 64 { u64::MAX } else { (1 << here) - 1 };
+        }
+        mask
     }
 
     /// Whether `index` is in the set.
     #[must_use]
-    pub const fn contains(&self, index: usize) -> bool {
-        index < Self::CAPACITY && self.0 & (1 << index) != 0
+    pub fn contains(&self, index: usize) -> bool {
+        self.word(index / 64) & (1 << (index % 64)) != 0
     }
 
     /// Adds `index`; ignored at or above the capacity.
-    pub const fn insert(&mut self, index: usize) {
+    pub fn insert(&mut self, index: usize) {
         if index < Self::CAPACITY {
-            self.0 |= 1 << index;
+            *self.word_mut(index / 64) |= 1 << (index % 64);
         }
     }
 
     /// Removes `index`.
-    pub const fn remove(&mut self, index: usize) {
-        if index < Self::CAPACITY {
-            self.0 &= !(1 << index);
+    pub fn remove(&mut self, index: usize) {
+        if self.contains(index) {
+            *self.word_mut(index / 64) &= !(1 << (index % 64));
         }
     }
 
     /// Whether nothing is in the set.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0 == 0
+    pub fn is_empty(&self) -> bool {
+        self.low == [0; LOW] && self.high.as_ref().is_none_or(|high| high.iter().all(|word| *word == 0))
     }
 
     /// How many indices are in the set.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.0.count_ones() as usize
+    pub fn len(&self) -> usize {
+        (0..self.words()).map(|at| self.word(at).count_ones() as usize).sum()
     }
 
     /// The indices, ascending.
     #[must_use]
-    pub const fn iter(&self) -> Indices {
-        Indices { low: self.0 as u64, high: (self.0 >> 64) as u64 }
-    }
-
-    /// Which of the sixteen indices from `base` on are in the set.
-    pub(crate) const fn bits(&self, base: usize) -> u16 {
-        if base < Self::CAPACITY { (self.0 >> base) as u16 } else { 0 }
-    }
-
-    /// Adds indices as [`Mask::bits`] has them.
-    pub(crate) const fn insert_bits(&mut self, base: usize, bits: u16) {
-        if base < Self::CAPACITY {
-            self.0 |= (bits as u128) << base;
-        }
+    pub fn iter(&self) -> Indices<'_> {
+        Indices { mask: self, at: 0, left: self.low[0] }
     }
 
     /// The `n`-th index (from 0), if there are that many.
@@ -72,29 +78,56 @@ impl Mask {
     pub fn nth(&self, n: usize) -> Option<usize> {
         self.iter().nth(n)
     }
+
+    /// Which of the sixty-four indices from `64 * at` on are in the set.
+    #[inline]
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        match self.low.get(at) {
+            Some(word) => *word,
+            None => self.high.as_ref().and_then(|high| high.get(at - LOW)).copied().unwrap_or(0),
+        }
+    }
+
+    /// How many words there are now.
+    fn words(&self) -> usize {
+        if self.high.is_some() { Self::WORDS } else { LOW }
+    }
+
+    /// A word below the last.
+    fn word_mut(&mut self, at: usize) -> &mut u64 {
+        if at < LOW { &mut self.low[at] } else { &mut self.high.get_or_insert_with(|| Box::new([0; HIGH]))[at - LOW] }
+    }
 }
+
+impl PartialEq for Mask {
+    fn eq(&self, other: &Self) -> bool {
+        (0..self.words().max(other.words())).all(|at| self.word(at) == other.word(at))
+    }
+}
+
+impl Eq for Mask {}
 
 /// The indices of a [`Mask`], ascending.
 #[derive(Debug, Clone)]
-pub struct Indices {
-    low: u64,
-    high: u64,
+pub struct Indices<'a> {
+    mask: &'a Mask,
+    at: usize,
+    left: u64,
 }
 
-impl Iterator for Indices {
+impl Iterator for Indices<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        if self.low != 0 {
-            let index = self.low.trailing_zeros() as usize;
-            self.low &= self.low - 1;
-            return Some(index);
+        while self.left == 0 {
+            if self.at + 1 >= self.mask.words() {
+                return None;
+            }
+            self.at += 1;
+            self.left = self.mask.word(self.at);
         }
-        if self.high == 0 {
-            return None;
-        }
-        let index = 64 + self.high.trailing_zeros() as usize;
-        self.high &= self.high - 1;
+        let index = self.at * 64 + self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
         Some(index)
     }
 }
@@ -105,23 +138,40 @@ mod tests {
 
     #[test]
     fn first_holds_exactly_the_indices_below() {
-        for count in [0, 1, 63, 64, 65, 127, 128] {
+        for count in [0, 1, 63, 64, 65, 127, 128, 129, 191, 192, 1_000, 4_095, 4_096] {
             let mask = Mask::first(count);
             assert_eq!(mask.len(), count);
+            assert_eq!(mask.is_empty(), count == 0);
             assert_eq!(mask.iter().collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+            assert_eq!(mask.nth(count.saturating_sub(1)), count.checked_sub(1));
+            assert_eq!(mask.nth(count), None);
         }
     }
 
     #[test]
     fn what_is_out_of_range_is_never_in_the_set() {
-        let mut mask = Mask::first(128);
-        mask.insert(128);
-        mask.remove(999);
-        assert!(!mask.contains(128));
-        assert_eq!(mask.len(), 128);
+        let mut mask = Mask::first(9_999);
+        assert_eq!(mask, Mask::first(Mask::CAPACITY));
+        for index in [Mask::CAPACITY, 9_999, usize::MAX] {
+            mask.insert(index);
+            mask.remove(index);
+            assert!(!mask.contains(index));
+        }
+        assert_eq!(mask.len(), Mask::CAPACITY);
         mask.remove(127);
-        assert!(!mask.contains(127));
-        assert_eq!(mask.nth(126), Some(126));
-        assert_eq!(mask.nth(127), None);
+        mask.remove(4_095);
+        assert!(!mask.contains(127) && !mask.contains(4_095));
+        assert_eq!(mask.len(), Mask::CAPACITY - 2);
+    }
+
+    #[test]
+    fn sets_are_equal_that_hold_the_same() {
+        let mut mask = Mask::first(3);
+        mask.insert(700);
+        assert_ne!(mask, Mask::first(3));
+        mask.remove(700);
+        assert_eq!(mask, Mask::first(3));
+        mask.remove(1_000);
+        assert_eq!(mask.iter().collect::<Vec<_>>(), [0, 1, 2]);
     }
 }

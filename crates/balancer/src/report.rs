@@ -4,24 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::clock::{Clock, Tick};
+use crate::clock::Tick;
 use crate::demand::Demand;
 use crate::explain::{Considered, Explanation, Verdict};
-use crate::health::Admission;
+use crate::health::{Admission, HealthSettings};
+use crate::lineup::Lineup;
 use crate::mask::Mask;
 use crate::observe::{EndpointStatus, Standing};
-use crate::pool::{Pool, Sieve};
 use crate::view::{LATENCY_HALF_LIFE, LATENCY_SEED, Slot};
 
-impl<T, C: Clock> Pool<T, C> {
-    pub(crate) fn status(&self, now: Tick) -> Vec<EndpointStatus> {
-        self.slots.iter().map(|slot| self.status_of(slot, now)).collect()
+impl Lineup {
+    pub(crate) fn status(&self, now: Tick, health: &HealthSettings) -> Vec<EndpointStatus> {
+        self.slots.iter().map(|slot| status(slot, now, health)).collect()
     }
 
     /// What the strategy saw.
     pub(crate) fn explain(
         &self,
-        sieve: &Sieve,
+        eligible: &Mask,
         chosen: usize,
         demand: &Demand<'_>,
         now: Tick,
@@ -29,54 +29,50 @@ impl<T, C: Clock> Pool<T, C> {
     ) -> Explanation {
         let candidates = self.slots.iter().enumerate().map(|(index, slot)| Considered {
             id: Arc::clone(&slot.state.id),
-            verdict: verdict(slot, sieve.eligible.contains(index), demand, now),
-            score: if sieve.eligible.contains(index) { score(index) } else { None },
+            verdict: verdict(slot, eligible.contains(index), demand, now),
+            score: if eligible.contains(index) { score(index) } else { None },
         });
         Explanation { candidates: candidates.collect(), chosen, exact: true }
     }
 
     /// As far as it is known after the fact.
-    pub(crate) fn explain_later(&self, chosen: usize, eligible: Mask, now: Tick) -> Explanation {
-        let candidates = self.slots.iter().enumerate().map(|(index, slot)| Considered {
-            id: Arc::clone(&slot.state.id),
-            verdict: verdict(slot, eligible.contains(index) || index == chosen, &Demand::default(), now),
-            score: None,
-        });
-        Explanation { candidates: candidates.collect(), chosen, exact: false }
+    pub(crate) fn explain_later(&self, chosen: usize, epoch: u64, now: Tick) -> Explanation {
+        let demand = Demand::default();
+        let mut eligible = self.sift(&demand, epoch, now).eligible;
+        eligible.insert(chosen);
+        Explanation { exact: false, ..self.explain(&eligible, chosen, &demand, now, |_| None) }
     }
+}
 
-    fn status_of(&self, slot: &Slot, now: Tick) -> EndpointStatus {
-        let state = &slot.state;
-        let in_flight = state.in_flight.load(Ordering::Relaxed);
-        let [succeeded, failed, cancelled] = [&state.tally.succeeded, &state.tally.failed, &state.tally.cancelled]
-            .map(|count| count.load(Ordering::Relaxed));
-        EndpointStatus {
-            id: Arc::clone(&state.id),
-            resource: Arc::clone(&state.resource.name),
-            standing: self.standing(slot, now),
-            tier: slot.tier,
-            in_flight,
-            resource_in_flight: state.resource.used(),
-            limit: Some(slot.cap).filter(|cap| *cap != u32::MAX),
-            latency: Duration::from_secs_f32(state.latency.read(now, LATENCY_SEED, LATENCY_HALF_LIFE)),
-            picked: succeeded + failed + cancelled + u64::from(in_flight),
-            succeeded,
-            failed,
-            cancelled,
-        }
+fn status(slot: &Slot, now: Tick, health: &HealthSettings) -> EndpointStatus {
+    let state = &slot.state;
+    let (in_flight, [succeeded, failed, cancelled]) = state.tally.read();
+    EndpointStatus {
+        id: Arc::clone(&state.id),
+        resource: Arc::clone(&state.resource.name),
+        standing: standing(slot, now, health),
+        tier: slot.tier,
+        in_flight,
+        resource_in_flight: state.resource.used(),
+        limit: Some(slot.cap).filter(|cap| *cap != u32::MAX),
+        latency: Duration::from_secs_f32(state.latency.read(now, LATENCY_SEED, LATENCY_HALF_LIFE)),
+        picked: succeeded + failed + cancelled + u64::from(in_flight),
+        succeeded,
+        failed,
+        cancelled,
     }
+}
 
-    fn standing(&self, slot: &Slot, now: Tick) -> Standing {
-        let state = &slot.state;
-        if state.drained.load(Ordering::Relaxed) {
-            return Standing::Drained;
-        }
-        match state.breaker.admission(now) {
-            Admission::Paused { until, reason } => Standing::Paused { reason, remaining: until.since(now) },
-            Admission::Probe | Admission::Probing => Standing::HalfOpen,
-            Admission::Free if state.warmth(now, &self.shared.health) < 1.0 => Standing::SlowStart,
-            Admission::Free => Standing::Healthy,
-        }
+fn standing(slot: &Slot, now: Tick, health: &HealthSettings) -> Standing {
+    let state = &slot.state;
+    if state.drained.load(Ordering::Relaxed) {
+        return Standing::Drained;
+    }
+    match state.breaker.admission(now) {
+        Admission::Paused { until, reason } => Standing::Paused { reason, remaining: until.since(now) },
+        Admission::Probe | Admission::Probing => Standing::HalfOpen,
+        Admission::Free if state.warmth(now, health) < 1.0 => Standing::SlowStart,
+        Admission::Free => Standing::Healthy,
     }
 }
 

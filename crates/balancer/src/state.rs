@@ -22,8 +22,6 @@ pub(crate) struct State {
     pub(crate) breaker: Breaker,
     /// Paused by hand: no new leases.
     pub(crate) drained: AtomicBool,
-    /// Leases of this endpoint that live.
-    pub(crate) in_flight: AtomicU32,
     /// When the slow start began (nanoseconds); zero: none.
     pub(crate) ramp: AtomicU64,
     /// Seconds to the first token, peak-sensitive; failures count as slow answers.
@@ -49,12 +47,28 @@ pub(crate) struct State {
     pub(crate) tally: Tally,
 }
 
-/// Counters that only grow.
+/// Leases by how they went: counters that only grow, and whose difference is what is in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    pub(crate) picked: AtomicU64,
     pub(crate) succeeded: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) cancelled: AtomicU64,
+}
+
+impl Tally {
+    /// A lease ended, and counts among these.
+    pub(crate) fn end(&self, ended: &AtomicU64) {
+        ended.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many leases live, and how many succeeded, failed and were cancelled.
+    pub(crate) fn read(&self) -> (u32, [u64; 3]) {
+        // Who sees an end sees its beginning: ends are read first.
+        let ended = [&self.succeeded, &self.failed, &self.cancelled].map(|count| count.load(Ordering::Acquire));
+        let picked = self.picked.load(Ordering::Relaxed);
+        (picked.saturating_sub(ended.iter().sum()) as u32, ended)
+    }
 }
 
 impl State {
@@ -62,7 +76,6 @@ impl State {
         Self {
             breaker: Breaker::new(settings),
             drained: AtomicBool::new(false),
-            in_flight: AtomicU32::new(0),
             ramp: AtomicU64::new(0),
             latency: Peak::default(),
             pace: Mean::default(),

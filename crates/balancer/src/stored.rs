@@ -12,12 +12,13 @@ use crate::demand::Demand;
 use crate::error::{AcquireError, PickError};
 use crate::hash;
 use crate::lease::{Extra, Lease, Stored};
-use crate::pool::Sieve;
+use crate::mask::Mask;
+use crate::select::Selected;
 use crate::store::{Candidate, LeaseStore, Mode, Want};
 use crate::strategy::Strategy;
-use crate::view::View;
+use crate::view::{Slot, View};
 
-impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
+impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// Asks the store: it knows what other processes hold, so it chooses among what is healthy here.
     pub(crate) async fn acquire_stored(
         &self,
@@ -28,9 +29,9 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         if demand.tried.is_empty() {
             self.shared.budget.deposit(begun);
         }
-        let snapshot = self.snapshot.load_full();
-        let (sieve, order) = self.ranked(&snapshot, demand)?;
-        let want = self.want(&snapshot, &order, demand);
+        let (pool, due, order) =
+            self.look(|snapshot, pool| self.ranked(snapshot, demand).map(|(due, order)| (pool, due, order)))?;
+        let want = self.want(&pool.lineup.slots, &order, demand);
         let id = want.id;
         let grant = store.acquire(want).await?;
         let now = self.shared.clock.now();
@@ -38,11 +39,11 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
             store.release(id, grant.fence);
             return Err(PickError::Empty.into());
         };
-        let slot = &snapshot.pool.slots[index];
+        let state = &pool.lineup.slots[index].state;
         // Whether its pause is over is found out by whoever comes first.
-        let probe = sieve.due.contains(index) && slot.state.breaker.claim_probe();
-        slot.state.resource.take(u32::MAX);
-        let mut lease = self.lease(&snapshot.pool, index, demand, now, probe, sieve.eligible);
+        let probe = due.contains(index) && state.breaker.claim_probe();
+        state.resource.take(u32::MAX);
+        let mut lease = self.lease(pool, Selected { index, probe, why: None }, demand, now);
         lease.fence = grant.fence;
         lease.extra = Some(Box::new(Extra { why: None, stored: Some(Stored { store, id, lost: grant.lost }) }));
         if let Some(observer) = &self.shared.observer {
@@ -51,21 +52,21 @@ impl<T, S: Strategy, C: Clock> Balancer<T, S, C> {
         Ok(lease)
     }
 
-    /// What may serve, best first by the score of the strategy, then those whose pause is over.
-    fn ranked(&self, snapshot: &Snapshot<T, S, C>, demand: &Demand<'_>) -> Result<(Sieve, Vec<usize>), PickError> {
+    /// What may serve, best first by the score of the strategy, then those whose pause is over, which are given beside.
+    fn ranked(&self, snapshot: &Snapshot<T, S, C>, demand: &Demand<'_>) -> Result<(Mask, Vec<usize>), PickError> {
         let now = self.shared.clock.now();
-        let sieve = snapshot.pool.sift(demand, now);
-        let frame = self.frame(&snapshot.pool, &sieve, now, Duration::ZERO, 0);
+        let sieve = snapshot.lineup.sift(demand, self.shared.epoch(), now);
+        let frame = self.frame(&snapshot.lineup, sieve.sets(), now, Duration::ZERO, 0);
         let view = View { frame: &frame, plan: &snapshot.plan };
-        let score = |index: &usize| self.strategy.score(&view, *index, demand).unwrap_or(0.0);
-        let mut order: Vec<usize> = sieve.eligible.iter().chain(sieve.full.iter()).collect();
-        order.sort_by(|a, b| score(a).total_cmp(&score(b)).then(a.cmp(b)));
-        order.extend(sieve.due.iter());
-        if order.is_empty() { Err(snapshot.pool.refusal(&sieve, now)) } else { Ok((sieve, order)) }
+        let score = |index: usize| self.strategy.score(&view, index, demand).unwrap_or(0.0);
+        let ready = sieve.eligible.iter().chain(sieve.full.iter());
+        let mut scored: Vec<(f32, usize)> = ready.map(|index| (score(index), index)).collect();
+        scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let order: Vec<usize> = scored.into_iter().map(|(_, index)| index).chain(sieve.due.iter()).collect();
+        if order.is_empty() { Err(sieve.refusal(now)) } else { Ok((sieve.due, order)) }
     }
 
-    fn want(&self, snapshot: &Snapshot<T, S, C>, order: &[usize], demand: &Demand<'_>) -> Want {
-        let slots = &snapshot.pool.slots;
+    fn want(&self, slots: &[Slot], order: &[usize], demand: &Demand<'_>) -> Want {
         let candidates = order.iter().map(|&index| Candidate {
             resource: Arc::clone(&slots[index].state.resource.name),
             capacity: NonZeroU32::new(slots[index].cap).unwrap_or(NonZeroU32::MIN),

@@ -60,7 +60,7 @@ impl Slot {
     }
 }
 
-/// The endpoints of a balancer at one moment. Indices are those of the list given to
+/// The endpoints of a balancer at one moment, as a strategy sees them. Indices are those of the list given to
 /// [`Balancer::set_endpoints`](crate::Balancer::set_endpoints).
 pub struct View<'a, P> {
     pub(crate) frame: &'a Frame<'a>,
@@ -70,8 +70,8 @@ pub struct View<'a, P> {
 /// What is the same for every plan.
 pub(crate) struct Frame<'a> {
     pub(crate) slots: &'a [Slot],
-    pub(crate) eligible: Mask,
-    pub(crate) full: Mask,
+    pub(crate) eligible: &'a Mask,
+    pub(crate) full: &'a Mask,
     pub(crate) now: Tick,
     pub(crate) peers: u32,
     pub(crate) tickets: &'a AtomicU64,
@@ -100,13 +100,13 @@ impl<'a, P> View<'a, P> {
     /// Those that may serve this demand: healthy, enabled, with a free place, not tried before. A strategy chooses
     /// among them and looks at no other.
     #[must_use]
-    pub const fn eligible(&self) -> Mask {
+    pub const fn eligible(&self) -> &'a Mask {
         self.frame.eligible
     }
 
     /// Those that are not eligible only because all their places are taken.
     #[must_use]
-    pub const fn full(&self) -> Mask {
+    pub const fn full(&self) -> &'a Mask {
         self.frame.full
     }
 

@@ -12,15 +12,16 @@ const BUCKETS: u64 = 10;
 /// Two exact counts, each up to 65 535 per bucket, of what happened in the last ten buckets (the present one included).
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// Buckets per nanosecond: a product is much cheaper than a division.
-    rate: f64,
+    /// Buckets per nanosecond, times 2^64: a product is much cheaper than a division.
+    rate: u64,
     /// Number of the bucket (32 bits), good (16), bad (16).
     buckets: [AtomicU64; BUCKETS as usize],
 }
 
 impl Window {
     pub(crate) fn new(span: Duration) -> Self {
-        let rate = BUCKETS as f64 / (span.as_nanos() as f64).max(1.0);
+        let rate = (u128::from(BUCKETS) << 64).div_ceil(span.as_nanos().max(1));
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         Self { rate, buckets: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
@@ -48,7 +49,7 @@ impl Window {
 
     fn number(&self, now: Tick) -> u32 {
         // One is added so that an empty word is never the bucket in use.
-        ((now.as_nanos() as f64 * self.rate) as u64 + 1) as u32
+        ((u128::from(now.as_nanos()) * u128::from(self.rate)) >> 64) as u32 + 1
     }
 
     fn add(&self, now: Tick, one: u64) {

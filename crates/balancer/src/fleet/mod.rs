@@ -72,18 +72,24 @@ impl Fleet {
     }
 
     /// Gives a permit back and hands it to whoever is next.
+    #[inline]
     pub(crate) fn give_back(&self, resource: &Arc<Resource>, now: Tick) {
         // Sequentially consistent against `join`: either it sees the permit, or we see the newcomer.
-        if self.0.waiting.load(Ordering::SeqCst) == 0 {
+        let early = self.0.waiting.load(Ordering::SeqCst) == 0;
+        if early {
             resource.put();
-            if self.0.waiting.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            self.with_line(|line, wakers| line.settle(self, resource, now, wakers));
-            return;
         }
+        if !early || self.0.waiting.load(Ordering::SeqCst) > 0 {
+            self.hand_on(resource, !early, now);
+        }
+    }
+
+    #[cold]
+    fn hand_on(&self, resource: &Arc<Resource>, put: bool, now: Tick) {
         self.with_line(|line, wakers| {
-            resource.put();
+            if put {
+                resource.put();
+            }
             line.settle(self, resource, now, wakers);
         });
     }

@@ -130,6 +130,7 @@ impl Breaker {
     }
 
     /// A request that began at `begun` showed that the endpoint works; `counts` once per request.
+    #[inline]
     pub(crate) fn success(&self, now: Tick, begun: Tick, counts: bool) -> Lesson {
         if counts {
             self.window.record(now, true);
@@ -138,9 +139,11 @@ impl Breaker {
         if self.row.load(Ordering::Relaxed) != 0 {
             self.row.store(0, Ordering::Relaxed);
         }
-        if self.phase.load(Ordering::Relaxed) == CLOSED {
-            return Lesson::Nothing;
-        }
+        if self.phase.load(Ordering::Relaxed) == CLOSED { Lesson::Nothing } else { self.close(now, begun) }
+    }
+
+    #[cold]
+    fn close(&self, now: Tick, begun: Tick) -> Lesson {
         let mut history = lock(&self.history);
         // What began before the breaker opened says nothing about the time since.
         if self.phase.load(Ordering::SeqCst) == CLOSED || begun < history.opened {

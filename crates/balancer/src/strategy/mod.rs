@@ -59,7 +59,7 @@ pub struct Needs {
 /// Chooses an endpoint.
 ///
 /// ```
-/// use llm_router_balancer::{Balancer, Choice, Demand, EndpointConfig, Member, Strategy, View};
+/// use llm_router_balancer::{Balancer, Choice, Demand, EndpointConfig, Member, PickError, Strategy, View};
 ///
 /// /// The fastest one that has not more to do than its weight says.
 /// struct Nearest;
@@ -85,7 +85,7 @@ pub struct Needs {
 /// };
 /// let pool = Balancer::builder().strategy(Nearest).endpoint(near("a", 1.0)).endpoint(near("b", 2.0)).build()?;
 /// let held: Vec<_> = (0..3).map(|_| pool.pick(&Demand::default())).collect::<Result<_, _>>()?;
-/// assert!(pool.pick(&Demand::default()).is_err());
+/// assert!(matches!(pool.pick(&Demand::default()), Err(PickError::Busy { .. })));
 /// # drop(held);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -131,24 +131,25 @@ pub(crate) fn forgotten<P>(view: &View<'_, P>) -> Option<usize> {
 /// The eligible endpoint with the lowest score, which is not negative. Endpoints with equal scores take turns, so that
 /// none is shadowed.
 pub(crate) fn least<P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Choice {
-    let tied = if view.len() <= 8 { lowest::<8, P>(view, score) } else { lowest::<16, P>(view, score) };
-    match tied.len() {
-        0 => Choice::None,
-        1 => tied.iter().next().map_or(Choice::None, Choice::Use),
-        ties => tied.nth((view.ticket() % ties as u64) as usize).map_or(Choice::None, Choice::Use),
+    match view.len() {
+        ..=8 => lowest::<8, 1, P>(view, score),
+        9..=64 => lowest::<16, 1, P>(view, score),
+        _ => lowest::<16, { Mask::WORDS }, P>(view, score),
     }
 }
 
 /// More than every score, infinity included: what is no number comes last, and keeps nobody from serving.
 const NO_NUMBER: i32 = i32::MAX;
 
-/// The eligible endpoints with the lowest score. They are compared `BLOCK` (at most 16) at a time, as whole numbers:
-/// numbers that are not negative are in the order of their bits, and machines compare whole ones several at once.
-fn lowest<const BLOCK: usize, P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Mask {
+/// Finds it among at most `WORDS` times 64. They are compared `BLOCK` (at most 16) at a time, as whole numbers: numbers
+/// that are not negative are in the order of their bits, and machines compare whole ones several at once.
+fn lowest<const BLOCK: usize, const WORDS: usize, P>(view: &View<'_, P>, score: impl Fn(usize) -> f32) -> Choice {
+    let eligible = view.eligible();
     let mut low = NO_NUMBER;
-    let mut tied = Mask::EMPTY;
+    // Those with the lowest score; words before the first are of no account.
+    let (mut tied, mut first) = ([0; WORDS], 0);
     for base in (0..view.len()).step_by(BLOCK) {
-        let present = view.eligible().bits(base) & (u16::MAX >> (16 - BLOCK));
+        let present = (eligible.word(base / 64) >> (base % 64)) as u16 & (u16::MAX >> (16 - BLOCK));
         let mut scores = [NO_NUMBER; BLOCK];
         if present.count_ones() as usize == BLOCK {
             scores.iter_mut().enumerate().for_each(|(at, slot)| *slot = ordered(score(base + at)));
@@ -162,14 +163,28 @@ fn lowest<const BLOCK: usize, P>(view: &View<'_, P>, score: impl Fn(usize) -> f3
         }
         let lowest = scores.iter().fold(NO_NUMBER, |low, score| low.min(*score));
         if lowest < low {
-            (low, tied) = (lowest, Mask::EMPTY);
+            (low, first) = (lowest, base / 64);
+            tied[first] = 0;
         }
         if lowest == low {
             let ties = scores.iter().enumerate().fold(0, |ties, (at, score)| ties | u16::from(*score == low) << at);
-            tied.insert_bits(base, ties & present);
+            tied[base / 64] |= u64::from(ties & present) << (base % 64);
         }
     }
-    tied
+    one_of(view, &tied[first..], first)
+}
+/// One of the indices in these words, of which the first is the word `first` of a set: by turns if there are several.
+fn one_of<P>(view: &View<'_, P>, words: &[u64], first: usize) -> Choice {
+    let count: u32 = words.iter().map(|word| word.count_ones()).sum();
+    let mut left = if count > 1 { (view.ticket() % u64::from(count)) as u32 } else { 0 };
+    for (at, word) in words.iter().enumerate() {
+        if left < word.count_ones() {
+            let word = (0..left).fold(*word, |word, _| word & (word - 1));
+            return Choice::Use((first + at) * 64 + word.trailing_zeros() as usize);
+        }
+        left -= word.count_ones();
+    }
+    Choice::None
 }
 
 fn ordered(score: f32) -> i32 {

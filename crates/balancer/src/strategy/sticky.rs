@@ -59,19 +59,14 @@ impl Strategy for Sticky {
             weight += view.weight(index);
         }
         let start = ring.partition_point(|(point, _)| *point < hash::mix(key));
-        let mut passed = crate::Mask::EMPTY;
         for (_, index) in ring[start..].iter().chain(&ring[..start]) {
             let index = usize::from(*index);
-            if passed.contains(index) || !eligible.contains(index) {
+            if !eligible.contains(index) {
                 continue;
             }
             let most = (self.bound * in_flight * view.weight(index) / weight).ceil();
             if view.in_flight(index) < most {
                 return Choice::Use(index);
-            }
-            passed.insert(index);
-            if passed == eligible {
-                break;
             }
         }
         least(view, load)

@@ -1,0 +1,142 @@
+//! A value that is read at every pick and replaced seldom.
+
+use std::cell::Cell;
+use std::sync::{Arc, PoisonError};
+
+use thread_local::ThreadLocal;
+
+use crate::sync::{AtomicU64, Mutex, Ordering};
+
+/// The latest of several values.
+///
+/// Each thread keeps the one it saw last and asks a single number whether that is still the latest, so that reading
+/// takes no lock and writes to nothing that other threads use: the count of an [`Arc`] would be such a thing. A thread
+/// keeps what was replaced until it reads again, so a value should hold nothing whose end matters.
+pub(crate) struct Latest<V: Send + Sync> {
+    current: Mutex<Arc<V>>,
+    /// Grows with every replacement.
+    version: AtomicU64,
+    seen: ThreadLocal<Cell<Option<Seen<V>>>>,
+}
+
+/// What a thread saw.
+struct Seen<V> {
+    version: u64,
+    value: Arc<V>,
+}
+
+impl<V: Send + Sync> Latest<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Self { current: Mutex::new(Arc::new(value)), version: AtomicU64::new(0), seen: ThreadLocal::new() }
+    }
+
+    /// Looks at the latest value. Whoever looks again meanwhile, in the same thread, takes the way of the first time.
+    #[inline]
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&V) -> R) -> R {
+        let cell = self.seen.get_or_default();
+        let seen = self.renew(cell.take());
+        let result = look(&seen.value);
+        cell.set(Some(seen));
+        result
+    }
+
+    /// From now on `value` is the latest: a read that begins after this has returned sees it.
+    pub(crate) fn replace(&self, value: V) {
+        let mut current = self.lock();
+        let old = std::mem::replace(&mut *current, Arc::new(value));
+        self.version.fetch_add(1, Ordering::Release);
+        drop(current);
+        drop(old);
+    }
+
+    #[inline]
+    fn renew(&self, seen: Option<Seen<V>>) -> Seen<V> {
+        match seen {
+            Some(seen) if seen.version == self.version.load(Ordering::Acquire) => seen,
+            old => self.fetch(old),
+        }
+    }
+
+    #[cold]
+    fn fetch(&self, old: Option<Seen<V>>) -> Seen<V> {
+        drop(old);
+        let current = self.lock();
+        // Under the lock, so that number and value belong together.
+        Seen { version: self.version.load(Ordering::Relaxed), value: Arc::clone(&current) }
+    }
+
+    fn lock(&self) -> crate::sync::MutexGuard<'_, Arc<V>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_within_a_read_and_after_a_panic_sees_the_latest() {
+        let latest = Latest::new(1);
+        let seen = latest.read(|outer| {
+            latest.replace(2);
+            (*outer, latest.read(|inner| *inner))
+        });
+        assert_eq!(seen, (1, 2));
+        assert_eq!(latest.read(|value| *value), 2);
+        let panics = || latest.read(|_| panic!("as a strategy from outside may"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert_eq!(latest.read(|value| *value), 2);
+    }
+
+    #[test]
+    fn what_a_thread_saw_goes_with_the_whole() {
+        let value = Arc::new(());
+        let latest = Latest::new(Arc::clone(&value));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| latest.read(|_| ()));
+            }
+        });
+        latest.replace(Arc::default());
+        drop(latest);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod checked {
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    /// One thread of the model checker is no thread to the machine, so what it saw is handed over by hand.
+    fn look(latest: &Latest<u64>, seen: &mut Option<Seen<u64>>) -> u64 {
+        let now = latest.renew(seen.take());
+        let value = *now.value;
+        *seen = Some(now);
+        value
+    }
+
+    #[test]
+    fn nobody_reads_what_was_replaced_before_and_nobody_goes_back() {
+        loom::model(|| {
+            let latest = Arc::new(Latest::new(1));
+            let done = Arc::new(AtomicBool::new(false));
+            let (theirs, told) = (Arc::clone(&latest), Arc::clone(&done));
+            let thread = loom::thread::spawn(move || {
+                theirs.replace(2);
+                told.store(true, Ordering::Release);
+                theirs.replace(3);
+            });
+            let mut seen = None;
+            let first = look(&latest, &mut seen);
+            let replaced = done.load(Ordering::Acquire);
+            let second = look(&latest, &mut seen);
+            assert!(second >= first, "{first} then {second}");
+            assert!(!replaced || second >= 2, "{second}");
+            thread.join().unwrap();
+            assert_eq!(look(&latest, &mut seen), 3);
+        });
+    }
+}

@@ -1,0 +1,231 @@
+//! The path of a pick: choose among those that may serve, take a permit, make the lease.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::balancer::{Balancer, Snapshot};
+use crate::clock::{Clock, Tick};
+use crate::demand::Demand;
+use crate::error::PickError;
+use crate::explain::Explanation;
+use crate::lease::{Extra, Lease};
+use crate::lineup::{Lineup, Sieve};
+use crate::mask::Mask;
+use crate::pool::Pool;
+use crate::strategy::{Choice, Strategy};
+use crate::view::{Frame, View};
+
+/// An endpoint of which a permit was taken.
+pub(crate) struct Selected {
+    pub(crate) index: usize,
+    pub(crate) probe: bool,
+    pub(crate) why: Option<Box<Explanation>>,
+}
+
+/// The endpoints that are full where none has a limit.
+pub(crate) static NOBODY: Mask = Mask::EMPTY;
+
+/// Why there is no lease.
+pub(crate) enum Refusal {
+    /// Nothing now; look again at this moment at the latest.
+    Wait(PickError, Tick),
+    /// Waiting does not help.
+    Never(PickError),
+}
+
+impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
+    pub(crate) fn try_pick(
+        &self,
+        demand: &Demand<'_>,
+        now: Tick,
+        waited: Duration,
+        ahead: Option<u32>,
+    ) -> Result<Lease<T, C>, Refusal> {
+        if demand.tried.is_empty() && waited.is_zero() {
+            self.shared.budget.deposit(now);
+        }
+        let chosen = self.look(|snapshot, pool| {
+            let selected = match self.select_calmly(snapshot, demand, now, waited) {
+                Some(selected) => selected,
+                None => self.select(snapshot, demand, now, waited, ahead)?,
+            };
+            Ok((selected, pool))
+        });
+        let (selected, pool) = chosen?;
+        Ok(self.lease(pool, selected, demand, now))
+    }
+
+    /// Chooses where every endpoint may serve and none has a limit: most of the time.
+    #[inline]
+    fn select_calmly(
+        &self,
+        snapshot: &Snapshot<T, S, C>,
+        demand: &Demand<'_>,
+        now: Tick,
+        waited: Duration,
+    ) -> Option<Selected> {
+        let all = snapshot.lineup.calm(demand, self.shared.epoch())?;
+        let frame = self.frame(&snapshot.lineup, (all, &NOBODY), now, waited, 0);
+        match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
+            Choice::Use(index) if all.contains(index) => self.reserve(snapshot, &frame, index, demand, false),
+            _ => None,
+        }
+    }
+
+    /// Chooses, and takes a permit of what was chosen.
+    #[cold]
+    fn select(
+        &self,
+        snapshot: &Snapshot<T, S, C>,
+        demand: &Demand<'_>,
+        now: Tick,
+        waited: Duration,
+        ahead: Option<u32>,
+    ) -> Result<Selected, Refusal> {
+        let mut sieve = snapshot.lineup.sift(demand, self.shared.epoch(), now);
+        if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
+            return Ok(selected);
+        }
+        let ahead = ahead.unwrap_or_else(|| {
+            if self.shared.needs.residency { self.shared.fleet.waiting_of(crate::hash::name(demand.class)) } else { 0 }
+        });
+        loop {
+            if sieve.eligible.is_empty() {
+                return Err(refusal(&sieve, now));
+            }
+            let frame = self.frame(&snapshot.lineup, sieve.sets(), now, waited, ahead);
+            match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
+                Choice::Use(index) if sieve.eligible.contains(index) => {
+                    if let Some(selected) = self.reserve(snapshot, &frame, index, demand, false) {
+                        return Ok(selected);
+                    }
+                    sieve.eligible.remove(index);
+                    sieve.full.insert(index);
+                }
+                Choice::Wait(recheck) => return Err(Refusal::Wait(PickError::Busy { retry_after: None }, recheck)),
+                Choice::Use(_) | Choice::None => return Err(refusal(&sieve, now)),
+            }
+        }
+    }
+
+    /// The first try of a request goes to an endpoint whose pause is over, if there is one: nothing else shows that it
+    /// works again. Later tries only if there is nothing better.
+    fn probe(&self, snapshot: &Snapshot<T, S, C>, sieve: &Sieve, demand: &Demand<'_>, now: Tick) -> Option<Selected> {
+        if sieve.due.is_empty() || !(demand.tried.is_empty() || sieve.eligible.is_empty()) {
+            return None;
+        }
+        let frame = self.frame(&snapshot.lineup, sieve.sets(), now, Duration::ZERO, 0);
+        sieve.due.iter().find_map(|index| {
+            let breaker = &snapshot.lineup.slots[index].state.breaker;
+            if !breaker.claim_probe() {
+                return None;
+            }
+            let selected = self.reserve(snapshot, &frame, index, demand, true);
+            if selected.is_none() {
+                breaker.forgo_probe();
+            }
+            selected
+        })
+    }
+
+    /// Takes a permit.
+    #[inline(always)]
+    fn reserve(
+        &self,
+        snapshot: &Snapshot<T, S, C>,
+        frame: &Frame<'_>,
+        index: usize,
+        demand: &Demand<'_>,
+        probe: bool,
+    ) -> Option<Selected> {
+        let slot = &frame.slots[index];
+        let why = if demand.explain { Some(self.explain(snapshot, frame, index, demand)) } else { None };
+        if !slot.resource.take(slot.cap) {
+            return None;
+        }
+        if self.shared.needs.residency {
+            slot.resource.serve(crate::hash::name(demand.class), slot.room, frame.now);
+        }
+        Some(Selected { index, probe, why })
+    }
+
+    /// The lease of a permit that was taken.
+    pub(crate) fn lease(
+        &self,
+        pool: Arc<Pool<T, C>>,
+        selected: Selected,
+        demand: &Demand<'_>,
+        now: Tick,
+    ) -> Lease<T, C> {
+        let slot = &pool.slots[selected.index];
+        let state = &slot.state;
+        let peers = self.shared.peers.load(Ordering::Relaxed);
+        let before = slot.resource.used().saturating_sub(1) as f32;
+        let crowd = slot.crowd(before, peers, now);
+        if peers > 1 {
+            state.presence.follow(now, before, crate::view::PRESENCE_HALF_LIFE);
+        }
+        state.tally.picked.fetch_add(1, Ordering::Relaxed);
+        if let Some(observer) = &self.shared.observer {
+            observer.picked(&state.id);
+        }
+        Lease {
+            index: selected.index as u32,
+            begun: now,
+            answered: None,
+            crowd,
+            size: demand.size,
+            probe: selected.probe,
+            settled: false,
+            extra: selected.why.map(|why| Box::new(Extra { why: Some(*why), stored: None })),
+            fence: if slot.cap == u32::MAX { 0 } else { self.shared.fleet.next_fence() },
+            pool,
+        }
+    }
+
+    #[cold]
+    fn explain(
+        &self,
+        snapshot: &Snapshot<T, S, C>,
+        frame: &Frame<'_>,
+        chosen: usize,
+        demand: &Demand<'_>,
+    ) -> Box<Explanation> {
+        let view = View { frame, plan: &snapshot.plan };
+        let score = |index| self.strategy.score(&view, index, demand);
+        Box::new(snapshot.lineup.explain(frame.eligible, chosen, demand, frame.now, score))
+    }
+
+    #[inline]
+    pub(crate) fn frame<'a>(
+        &'a self,
+        lineup: &'a Lineup,
+        (eligible, full): (&'a Mask, &'a Mask),
+        now: Tick,
+        waited: Duration,
+        ahead: u32,
+    ) -> Frame<'a> {
+        Frame {
+            slots: &lineup.slots,
+            eligible,
+            full,
+            now,
+            peers: self.shared.peers.load(Ordering::Relaxed),
+            tickets: &self.shared.tickets,
+            turns: self.shared.turns.as_deref(),
+            health: &self.shared.health,
+            ahead,
+            waited,
+            warming: now.as_nanos() <= self.shared.warm_at.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn refusal(sieve: &Sieve, now: Tick) -> Refusal {
+    let error = sieve.refusal(now);
+    match error {
+        PickError::Busy { .. } | PickError::Unavailable { .. } => Refusal::Wait(error, sieve.earliest),
+        PickError::Empty | PickError::NoMatch | PickError::Exhausted | PickError::Stored => Refusal::Never(error),
+    }
+}
