@@ -20,6 +20,7 @@ mod matrix;
 mod memory_bound;
 mod metrics;
 mod on_disconnect;
+mod packed;
 mod pressure;
 mod prometheus;
 mod redis_frozen;

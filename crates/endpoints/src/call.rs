@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     body::{Body, BodyError},
+    coding::Coding,
     error::Error,
     life::Life,
     memory::{Held, Memory},
@@ -60,15 +61,17 @@ impl Call {
         self.deadline = total.map(|total| (Instant::from_std(started) + total, total));
     }
 
-    /// Reads the body to its end, bounded in size and time.
+    /// Reads the body to its end, bounded in size and time, and unpacks it where the client has compressed it.
     ///
     /// # Errors
-    /// [`Error::BodyTooLarge`], [`Error::MemoryFull`], [`Error::BodyTimeout`] or [`Error::BodyCut`].
+    /// [`Error::BodyTooLarge`], [`Error::MemoryFull`], [`Error::BodyTimeout`], [`Error::BodyCut`], [`Error::Coding`] or
+    /// [`Error::BodyPacked`].
     pub async fn read_body(&mut self) -> Result<Bytes, Error> {
         let limits = &self.state.settings.server;
         let (most, within) = (limits.max_body.get(), limits.body_read_timeout);
+        let coding = Coding::of(&self.head.headers)?;
         let body = std::mem::take(&mut self.body);
-        let bytes = match body {
+        let mut bytes = match body {
             Body::Full(bytes) if bytes.len() <= most => bytes,
             body => {
                 let (bytes, held) = collect(body, most, within, &self.state.memory).await?;
@@ -76,6 +79,12 @@ impl Call {
                 bytes
             }
         };
+        if let Some(coding) = coding {
+            let mut held = self.state.memory.hold();
+            // Boxed, since it is rare.
+            bytes = Box::pin(coding.unpack(&bytes, most, &mut held)).await?;
+            self.held = held;
+        }
         if let Some(record) = &mut self.record {
             record.body(&bytes, self.state.settings.capture.as_ref());
         }

@@ -9,7 +9,7 @@ use llm_router_core::{
     translate::TranslateError,
 };
 
-use crate::{body::Body, images::ImageFault, memory::Full, upstream::UpstreamError};
+use crate::{body::Body, coding::ACCEPTED, images::ImageFault, memory::Full, upstream::UpstreamError};
 
 /// Why a request got no answer from a model.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,12 @@ pub enum Error {
     /// The body took too long to arrive.
     #[error("the request body did not arrive within {0:?}")]
     BodyTimeout(Duration),
+    /// The body is compressed in a way that is not read.
+    #[error("the request body has the content encoding '{0}'; these are read, one at a time: {ACCEPTED}")]
+    Coding(String),
+    /// The body is not what its content encoding says.
+    #[error("the request body is not valid {0}, which its content encoding says it is")]
+    BodyPacked(&'static str),
     /// No such path.
     #[error("no such route: {0}")]
     NoRoute(String),
@@ -145,6 +151,8 @@ impl Error {
             | Self::HeadTooLarge(_)
             | Self::TargetTooLong
             | Self::BodyCut
+            | Self::Coding(_)
+            | Self::BodyPacked(_)
             | Self::Image { .. }
             | Self::Untranslatable(_) => ErrorKind::InvalidRequest,
             Self::BodyTooLarge(_) => ErrorKind::TooLarge,
@@ -169,6 +177,7 @@ impl Error {
         match self {
             Self::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::Management { .. } => StatusCode::NOT_IMPLEMENTED,
@@ -187,6 +196,8 @@ impl Error {
             Self::TargetTooLong => Some("url_too_long"),
             Self::BodyTooLarge(_) => Some("request_too_large"),
             Self::BodyTimeout(_) => Some("request_timeout"),
+            Self::Coding(_) => Some("unsupported_content_encoding"),
+            Self::BodyPacked(_) => Some("invalid_content_encoding"),
             Self::NoRoute(_) => Some("unknown_url"),
             Self::Method { .. } => Some("method_not_allowed"),
             Self::Management { .. } => Some("not_implemented"),
@@ -242,6 +253,9 @@ impl Error {
             && let Ok(allow) = HeaderValue::from_str(allow)
         {
             response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if let Self::Coding(_) = self {
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
         }
         if matches!(self, Self::BodyTooLarge(_) | Self::MemoryFull(_) | Self::BodyTimeout(_) | Self::BodyCut) {
             // The rest of the body is not read, so the connection cannot be used again (RFC 9112, 9.6).

@@ -71,6 +71,7 @@ mod boundary;
 mod call;
 mod capture;
 mod client_key;
+mod coding;
 mod endpoint;
 pub mod error;
 mod forward;
