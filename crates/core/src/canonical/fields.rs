@@ -74,6 +74,12 @@ impl Fields {
         inner.is_some_and(|inner| inner["media_type"] == media_type && inner["data"].is_string())
     }
 
+    /// Whether the object `name` in here has fields, and none but these.
+    pub(crate) fn has_only(&self, name: &str, fields: &[&str]) -> bool {
+        let inner = self.map.get(name).and_then(Value::as_object);
+        inner.is_some_and(|inner| !inner.is_empty() && inner.keys().all(|field| fields.contains(&field.as_str())))
+    }
+
     /// Takes a text.
     ///
     /// # Errors

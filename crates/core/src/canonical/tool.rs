@@ -76,6 +76,27 @@ impl Tool {
         tools
     }
 
+    /// Of OpenAI's `allowed_tools`: leaves out the tools that it does not name, and says the rest in plain words.
+    /// Chat completions name the functions one level deeper than responses do.
+    pub(crate) fn narrow(tools: &mut Vec<Self>, choice: &mut Option<Given<ToolChoice>>) {
+        let Some(Given { value: plain, .. }) = choice else { return };
+        let ToolChoice::Other(value) = &*plain else { return };
+        if value["type"] != "allowed_tools" {
+            return;
+        }
+        let inner = value.get("allowed_tools").unwrap_or(value);
+        let Some(allowed) = inner["tools"].as_array() else { return };
+        let names =
+            |tool: &Value| tool["function"].get("name").or(tool.get("name")).and_then(Value::as_str).map(str::to_owned);
+        let Some(allowed) = allowed.iter().map(names).collect::<Option<Vec<_>>>() else { return };
+        tools.retain(|tool| match tool {
+            Self::Function { name, .. } => allowed.contains(name),
+            // What becomes of it is said where it is written.
+            Self::Other(_) => true,
+        });
+        *plain = if inner["mode"] == "required" { ToolChoice::Required } else { ToolChoice::Auto };
+    }
+
     /// Where it stood.
     #[must_use]
     pub fn place(&self) -> Place {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api_type::ApiType,
-    canonical::{EmbedRequest, Input, Losses, Request, pair_calls},
+    canonical::{EmbedRequest, Input, Losses, Request, Tool, pair_calls},
     dialect::{
         Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai, responses,
     },
@@ -108,6 +108,9 @@ pub fn translate(
     }
     if let Some(answer) = answer(from, &request, &identity) {
         return Ok(Translation::Answer(answer));
+    }
+    if operation != Operation::ChatCompletions {
+        Tool::narrow(&mut request.tools, &mut request.tool_choice);
     }
     let (stream, usage_wanted) = (request.stream, request.usage_wanted);
     let body = write(operation, to, request, context.upstream_model, &mut losses)?;

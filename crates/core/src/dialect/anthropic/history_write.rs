@@ -12,7 +12,7 @@ pub(super) struct History {
 }
 
 /// Writes the history. The operator's words have one place, wherever they stood; neighbours of one role become one
-/// message, with tool results first, as the API wants.
+/// message, with tool results first, as the API wants. The operator's words alone become the person's.
 ///
 /// # Errors
 /// Arguments of a tool call are no object.
@@ -39,6 +39,10 @@ pub(super) fn write_history(messages: Vec<Message>, losses: &mut Losses) -> Resu
             Some((last, said)) if *last == role => said.extend(blocks),
             _ => turns.push((role, blocks)),
         }
+    }
+    if turns.is_empty() && !system.is_empty() {
+        // The API wants a message, other dialects do not: what is said is said by the person then.
+        turns.push(("user", std::mem::take(&mut system)));
     }
     trim_prefill(&mut turns);
     let messages = turns.into_iter().map(|(role, blocks)| json!({"role": role, "content": short(blocks)})).collect();

@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value, json};
 use super::{
     generation::Generation,
     history_write::write_history,
+    schema,
     thinking_write::{can_resume, output_config, write_thinking},
 };
 use crate::canonical::{Format, Given, Input, Invalid, Losses, Request, Sampling, Tool, ToolChoice};
@@ -84,14 +85,17 @@ fn write_tools(
                 let mut value = Map::new();
                 value.insert("name".to_owned(), name.into());
                 value.extend(description.map(|text| ("description".to_owned(), text.into())));
-                let schema = parameters.unwrap_or_else(|| json!({"type": "object", "properties": {}}));
-                value.insert("input_schema".to_owned(), schema);
+                let mut arguments = schema::arguments(parameters);
                 match strict {
                     Some(strict) if strict.value && generation.takes_schemas() => {
                         value.insert("strict".to_owned(), true.into());
+                        if schema::fit(&mut arguments) {
+                            losses.add(strict.at);
+                        }
                     }
                     other => losses.unless(other, &false),
                 }
+                value.insert("input_schema".to_owned(), arguments);
                 rest.carry(&["cache_control"], &mut value, losses);
                 written.push(value.into());
             }
@@ -131,33 +135,12 @@ fn write_format(format: Given<Format>, generation: Generation, out: &mut Map<Str
         // The name steers nothing here, and the schema is always followed exactly.
         Format::Schema { name: _, description, mut schema, strict: _ } if generation.takes_schemas() => {
             losses.given(description);
-            close_objects(&mut schema);
+            if schema::fit(&mut schema) {
+                losses.add(at);
+            }
             output_config(out).insert("format".to_owned(), json!({"type": "json_schema", "schema": schema}));
         }
         Format::Schema { .. } | Format::Json | Format::Other(_) => losses.add(at),
-    }
-}
-
-/// The API takes only schemas whose objects say `additionalProperties: false`.
-fn close_objects(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            let object = map.get("type").is_some_and(|kind| kind == "object") || map.contains_key("properties");
-            if object && !map.contains_key("additionalProperties") {
-                map.insert("additionalProperties".to_owned(), false.into());
-            }
-            for (name, value) in map.iter_mut() {
-                match (name.as_str(), value) {
-                    ("properties" | "$defs" | "definitions", Value::Object(inner)) => {
-                        inner.values_mut().for_each(close_objects);
-                    }
-                    ("items" | "anyOf" | "allOf" | "oneOf" | "prefixItems", inner) => close_objects(inner),
-                    _ => {}
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(close_objects),
-        _ => {}
     }
 }
 

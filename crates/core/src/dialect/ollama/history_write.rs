@@ -48,8 +48,16 @@ pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Res
             Role::Tool if said.is_empty() => continue,
             Role::Tool => "user",
         };
-        if !said.is_empty() || out.last().is_none_or(|last| last["role"] != "tool") {
-            out.push(Words::of(said, losses)?.into_message(role).into());
+        if said.is_empty() {
+            if out.last().is_none_or(|last| last["role"] != "tool") {
+                out.push(Words::default().into_message(role).into());
+            }
+            continue;
+        }
+        let words = Words::of(said, losses)?;
+        // Of parts that Ollama has no place for, nothing is left.
+        if !words.is_empty() {
+            out.push(words.into_message(role).into());
         }
     }
     Ok(out)
@@ -88,6 +96,10 @@ impl Words {
             }
         }
         Ok(words)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.images.is_empty() && self.thinking.is_empty() && self.calls.is_empty()
     }
 
     fn say(&mut self, text: &str) {

@@ -10,6 +10,7 @@ mod reply_read;
 mod reply_write;
 mod request_read;
 mod request_write;
+mod switch;
 mod usage;
 mod words;
 

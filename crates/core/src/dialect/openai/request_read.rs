@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::history_read::read_messages;
+use super::{history_read::read_messages, switch};
 use crate::canonical::{
     Effort, Fields, Format, Given, Input, Invalid, Place, Request, Rest, Sampling, Thinking, Tool, ToolChoice,
 };
@@ -110,6 +110,7 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
         thinking.display = reasoning.string("summary")?;
         body.absorb(reasoning);
     }
+    switch::read(body, &mut thinking)?;
     Ok(thinking)
 }
 
