@@ -9,7 +9,7 @@ use crate::balancer::Balancer;
 use crate::clock::{Clock, Sleep, Tick};
 use crate::demand::Demand;
 use crate::error::{AcquireError, PickError};
-use crate::fleet::{Applicant, Event, Granted, Place, Residency, Ticket};
+use crate::fleet::{Applicant, Event, Granted, Place, Places, Residency, Ticket};
 use crate::hash;
 use crate::lease::Lease;
 use crate::select::{Refusal, Selected};
@@ -128,7 +128,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     }
 
     /// Everything that could serve the demand some day soon.
-    pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Vec<Place> {
+    pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Places {
         let lineup = &self.pool().lineup;
         let slots = &lineup.slots;
         let sieve = lineup.sift(demand, self.shared.epoch(), now);
@@ -136,18 +136,12 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             let sets = [&sieve.eligible, &sieve.full, &sieve.due, &sieve.paused];
             sets.iter().any(|set| set.contains(*index))
         };
-        (0..slots.len())
-            .filter(may)
-            .map(|index| {
-                let state = &slots[index].state;
-                Place {
-                    index,
-                    resource: Arc::clone(&state.resource),
-                    cap: slots[index].cap,
-                    state: Some(Arc::clone(state)),
-                }
-            })
-            .collect()
+        let place = |index: usize| {
+            let state = &slots[index].state;
+            let resource = Arc::clone(&state.resource);
+            Place { index, resource, cap: slots[index].cap, state: Some(Arc::clone(state)) }
+        };
+        Places::new((0..slots.len()).filter(may).map(place).collect())
     }
 
     /// The lease of a permit that was handed over; `None` if its endpoint is gone.

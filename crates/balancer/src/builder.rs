@@ -1,5 +1,6 @@
 //! How a balancer is put together.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -192,8 +193,9 @@ pub fn check_endpoints<T>(endpoints: &[Arc<Endpoint<T>>]) -> Result<(), BuildErr
     if endpoints.len() > Mask::CAPACITY {
         return Err(BuildError::TooMany { count: endpoints.len(), most: Mask::CAPACITY });
     }
-    for (at, endpoint) in endpoints.iter().enumerate() {
-        if endpoints[..at].iter().any(|earlier| earlier.id() == endpoint.id()) {
+    let mut ids = HashSet::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        if !ids.insert(endpoint.id()) {
             return Err(BuildError::Duplicate { id: endpoint.id().to_owned() });
         }
     }

@@ -8,12 +8,19 @@ use crate::health::Reason;
 /// What was looked at for one pick.
 #[derive(Debug, Clone)]
 pub struct Explanation {
-    /// Every endpoint, in order.
+    /// Every endpoint, in order; where there are more than [`Explanation::MOST`], so many around the chosen one.
     pub candidates: Vec<Considered>,
-    /// Index of the chosen one.
+    /// Index of the chosen one among them.
     pub chosen: usize,
+    /// How many endpoints are not among them.
+    pub left_out: usize,
     /// Whether this is what the strategy saw, or was computed later with what is known now.
     pub exact: bool,
+}
+
+impl Explanation {
+    /// No more endpoints than this are told of: an explanation costs the same however many there are.
+    pub const MOST: usize = 64;
 }
 
 /// One endpoint that was looked at.
@@ -70,6 +77,6 @@ impl fmt::Display for Explanation {
                 write!(f, ", score {score:.4}")?;
             }
         }
-        Ok(())
+        if self.left_out > 0 { write!(f, "; and {} more", self.left_out) } else { Ok(()) }
     }
 }

@@ -126,9 +126,14 @@
 //!
 //! # Bounds
 //!
-//! A balancer holds up to [`Mask::CAPACITY`] endpoints and lets [`QueueSettings::max_waiting`] requests wait. A lease
-//! allocates nothing, unless it waits, is explained, or comes from a store. Limits hold for this process alone, but
-//! under strategies that need permits (`first_available`, `first_available_optim`) with a store.
+//! A balancer holds up to [`Mask::CAPACITY`] (4,096) endpoints and lets [`QueueSettings::max_waiting`] requests wait. A
+//! lease allocates nothing, unless it waits, is explained, comes from a store, or has more than 128 endpoints to be
+//! chosen from of which not all may serve. Limits hold for this process alone, but under strategies that need permits
+//! (`first_available`, `first_available_optim`) with a store.
+//!
+//! Turns by weight cost the same however many endpoints there are, as long as all of them may serve; the strategies that
+//! compare look at each one. Threads share no lock when they pick, and a target that was replaced is dropped with its
+//! last lease.
 //!
 //! # Features
 //!

@@ -27,12 +27,15 @@ impl Lineup {
         now: Tick,
         score: impl Fn(usize) -> Option<f32>,
     ) -> Explanation {
-        let candidates = self.slots.iter().enumerate().map(|(index, slot)| Considered {
-            id: Arc::clone(&slot.state.id),
-            verdict: verdict(slot, eligible.contains(index), demand, now),
+        let shown = self.slots.len().min(Explanation::MOST);
+        let first = chosen.saturating_sub(shown / 2).min(self.slots.len() - shown);
+        let candidates = (first..first + shown).map(|index| Considered {
+            id: Arc::clone(&self.slots[index].state.id),
+            verdict: verdict(&self.slots[index], eligible.contains(index), demand, now),
             score: if eligible.contains(index) { score(index) } else { None },
         });
-        Explanation { candidates: candidates.collect(), chosen, exact: true }
+        let left_out = self.slots.len() - shown;
+        Explanation { candidates: candidates.collect(), chosen: chosen - first, left_out, exact: true }
     }
 
     /// As far as it is known after the fact.

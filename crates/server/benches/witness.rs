@@ -73,7 +73,7 @@ fn seen(state: &State, route: &Arc<str>, observer: &Arc<dyn Observer>) {
         verdict: Verdict::Eligible,
         score: Some(0.5),
     });
-    record.choices.push(Explanation { candidates: candidates.collect(), chosen: 0, exact: true });
+    record.choices.push(Explanation { candidates: candidates.collect(), chosen: 0, left_out: 0, exact: true });
     record.outcome = Outcome::Complete;
 }
 

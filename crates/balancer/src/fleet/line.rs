@@ -3,13 +3,14 @@
 //! The order is start-time fair queueing (Goyal, Vin and Chen 1996): requests of one key keep their order, and keys take
 //! turns by weight. With one key it is first come, first served.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::Resource;
 use super::residency::{self, Residency};
-use super::{Fleet, Resource};
 use crate::clock::Tick;
 use crate::health::Admission;
 use crate::state::State;
@@ -31,10 +32,75 @@ pub(crate) struct Place {
     pub(crate) state: Option<Arc<State>>,
 }
 
+/// Permits that would do, each found by its resource without looking at the others.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Vec<Place>);
+
+impl Places {
+    /// Those of one resource keep their order.
+    pub(crate) fn new(mut places: Vec<Place>) -> Self {
+        places.sort_by_key(|place| place.resource.number);
+        Self(places)
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Place> {
+        self.0.iter()
+    }
+
+    pub(super) fn get(&self, at: usize) -> &Place {
+        &self.0[at]
+    }
+
+    pub(super) fn take(mut self, at: usize) -> Place {
+        self.0.swap_remove(at)
+    }
+
+    /// The resources of which a permit may be had now, in the order in which the caller named them.
+    pub(super) fn open(&self, now: Tick) -> Vec<Arc<Resource>> {
+        let mut open: Vec<&Place> = self.iter().filter(|place| place.open(now).is_some()).collect();
+        open.dedup_by_key(|place| place.resource.number);
+        open.sort_by_key(|place| place.index);
+        open.into_iter().map(|place| Arc::clone(&place.resource)).collect()
+    }
+
+    /// The places on a resource, by their numbers.
+    fn on(&self, resource: &Arc<Resource>) -> impl Iterator<Item = (usize, &Place)> {
+        let start = self.0.partition_point(|place| place.resource.number < resource.number);
+        (start..).zip(&self.0[start..]).take_while(|(_, place)| place.resource.number == resource.number)
+    }
+
+    /// Whether a resource is in both.
+    fn share(&self, others: &Self) -> bool {
+        let (mut mine, mut theirs) = (self.iter().peekable(), others.iter().peekable());
+        while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
+            match a.resource.number.cmp(&b.resource.number) {
+                Ordering::Less => drop(mine.next()),
+                Ordering::Equal => return true,
+                Ordering::Greater => drop(theirs.next()),
+            }
+        }
+        false
+    }
+}
+
+impl Place {
+    /// Whether a permit of it may be had now, and whether that would be a probe.
+    fn open(&self, now: Tick) -> Option<bool> {
+        if self.resource.used() >= self.cap {
+            return None;
+        }
+        match self.state.as_ref().map_or(Admission::Free, |state| state.breaker.admission(now)) {
+            Admission::Free => Some(false),
+            Admission::Probe => Some(true),
+            Admission::Paused { .. } | Admission::Probing => None,
+        }
+    }
+}
+
 /// Somebody who wants to wait.
 #[derive(Debug)]
 pub(crate) struct Applicant {
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Places,
     pub(crate) key: u64,
     pub(crate) key_weight: f32,
     /// Preference for resources that are ready for a class.
@@ -46,7 +112,7 @@ pub(crate) struct Applicant {
 
 #[derive(Debug)]
 pub(super) struct Waiter {
-    pub(super) places: Vec<Place>,
+    pub(super) places: Places,
     pub(super) residency: Option<Residency>,
     pub(super) since: Tick,
     pub(super) waker: Option<Waker>,
@@ -65,7 +131,7 @@ pub(super) enum Fate {
 pub(super) struct Line {
     pub(super) waiters: BTreeMap<Order, Waiter>,
     /// Those who left the line without knowing it yet.
-    pub(super) fates: HashMap<u64, (Fate, Vec<Place>)>,
+    pub(super) fates: HashMap<u64, (Fate, Places)>,
     /// Where the next turn of a key starts.
     keys: HashMap<u64, u64>,
     virtual_time: u64,
@@ -101,9 +167,9 @@ impl Line {
     }
 
     /// How many would be served before a newcomer of this key, on any of these places.
-    pub(super) fn ahead(&self, key: u64, places: &[Place]) -> u32 {
+    pub(super) fn ahead(&self, key: u64, places: &Places) -> u32 {
         let start = self.start_of(key);
-        self.waiters.range(..=(start, u64::MAX)).filter(|(_, waiter)| waiter.shares(places)).count() as u32
+        self.waiters.range(..=(start, u64::MAX)).filter(|(_, waiter)| waiter.places.share(places)).count() as u32
     }
 
     /// Takes somebody out of the line.
@@ -117,21 +183,28 @@ impl Line {
     }
 
     /// Hands the free permits of a resource to those who are next.
-    pub(super) fn settle(&mut self, fleet: &Fleet, resource: &Arc<Resource>, now: Tick, wakers: &mut Vec<Waker>) {
+    pub(super) fn settle(&mut self, resource: &Arc<Resource>, now: Tick, wakers: &mut Vec<Waker>) {
         while let Some((order, at, probe)) = self.next_for(resource, now) {
             let waiter = self.leave(order).expect("it was found in the line");
             if !self.waiters.is_empty() {
                 self.virtual_time = self.virtual_time.max(order.0);
                 self.prune(order.0, waiter.key);
             }
-            let place = &waiter.places[at];
+            let place = waiter.places.get(at);
             if let Some(residency) = &waiter.residency {
                 place.resource.serve(residency.class, residency.room, now);
             }
             let fate = Fate::Granted { place: at, probe };
             self.fates.insert(order.1, (fate, waiter.places));
             wakers.extend(waiter.waker);
-            let _ = fleet;
+        }
+    }
+
+    /// Hands out whatever somebody in line could have now.
+    pub(super) fn settle_open(&mut self, order: Order, now: Tick, wakers: &mut Vec<Waker>) {
+        let open = self.waiters.get(&order).map(|waiter| waiter.places.open(now));
+        for resource in open.unwrap_or_default() {
+            self.settle(&resource, now, wakers);
         }
     }
 
@@ -152,7 +225,7 @@ impl Line {
         };
         let waiter = &self.waiters[&chosen];
         let (at, probe) = waiter.place_on(resource, now)?;
-        let place = &waiter.places[at];
+        let place = waiter.places.get(at);
         if !place.resource.take(place.cap) {
             return None;
         }
@@ -169,7 +242,7 @@ impl Line {
 
     fn evict(&mut self, order: Order, wakers: &mut Vec<Waker>) {
         if let Some(waiter) = self.leave(order) {
-            self.fates.insert(order.1, (Fate::Evicted, Vec::new()));
+            self.fates.insert(order.1, (Fate::Evicted, Places::default()));
             wakers.extend(waiter.waker);
         }
     }
@@ -197,20 +270,6 @@ impl Waiter {
 
     /// The place on this resource that has a free permit and may be used, and whether using it is a probe.
     fn place_on(&self, resource: &Arc<Resource>, now: Tick) -> Option<(usize, bool)> {
-        let used = resource.used();
-        self.places.iter().enumerate().find_map(|(at, place)| {
-            if !Arc::ptr_eq(&place.resource, resource) || used >= place.cap {
-                return None;
-            }
-            match place.state.as_ref().map_or(Admission::Free, |state| state.breaker.admission(now)) {
-                Admission::Free => Some((at, false)),
-                Admission::Probe => Some((at, true)),
-                Admission::Paused { .. } | Admission::Probing => None,
-            }
-        })
-    }
-
-    fn shares(&self, places: &[Place]) -> bool {
-        self.places.iter().any(|mine| places.iter().any(|place| Arc::ptr_eq(&mine.resource, &place.resource)))
+        self.places.on(resource).find_map(|(at, place)| place.open(now).map(|probe| (at, probe)))
     }
 }

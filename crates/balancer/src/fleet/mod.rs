@@ -5,7 +5,7 @@ mod residency;
 mod resource;
 mod ticket;
 
-pub(crate) use line::{Applicant, Place};
+pub(crate) use line::{Applicant, Place, Places};
 pub(crate) use residency::{Residency, warm_wait};
 pub(crate) use resource::Resource;
 pub(crate) use ticket::{Event, Granted, Ticket};
@@ -33,6 +33,8 @@ struct Shared {
     /// Length of the line, so that nobody locks it while it is empty.
     waiting: AtomicUsize,
     fence: AtomicU64,
+    /// How many resources were made.
+    made: AtomicU64,
 }
 
 impl Fleet {
@@ -61,7 +63,8 @@ impl Fleet {
             return resource;
         }
         resources.retain(|_, resource| resource.strong_count() > 0);
-        let resource = Arc::new(Resource::new(Arc::clone(name)));
+        let number = self.0.made.fetch_add(1, Ordering::Relaxed);
+        let resource = Arc::new(Resource::new(Arc::clone(name), number));
         resources.insert(Arc::clone(name), Arc::downgrade(&resource));
         resource
     }
@@ -90,7 +93,7 @@ impl Fleet {
             if put {
                 resource.put();
             }
-            line.settle(self, resource, now, wakers);
+            line.settle(resource, now, wakers);
         });
     }
 

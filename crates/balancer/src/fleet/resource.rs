@@ -22,6 +22,8 @@ pub(crate) struct Resource {
     /// Classes it is ready for.
     residents: Mutex<Vec<Resident>>,
     pub(crate) name: Arc<str>,
+    /// Which one of its fleet, in the order in which they were made.
+    pub(crate) number: u64,
 }
 
 /// A class that a resource is ready for.
@@ -33,13 +35,14 @@ pub(crate) struct Resident {
 }
 
 impl Resource {
-    pub(crate) fn new(name: Arc<str>) -> Self {
+    pub(crate) fn new(name: Arc<str>, number: u64) -> Self {
         Self {
             used: AtomicU32::new(0),
             taken: AtomicU64::new(0),
             hold: Mean::default(),
             residents: Mutex::default(),
             name,
+            number,
         }
     }
 

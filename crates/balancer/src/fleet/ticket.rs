@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::line::{Applicant, Fate, Order, Place};
+use super::line::{Applicant, Fate, Order, Place, Places};
 use super::{Fleet, Resource};
 use crate::clock::Tick;
 use crate::state::State;
@@ -42,22 +42,18 @@ impl Fleet {
     /// Joins the line. Whatever is free already is handed over at once. `None`: the line is full.
     pub(crate) fn join(&self, applicant: Applicant) -> Option<Ticket> {
         let now = applicant.now;
-        let resources: Vec<_> = applicant.places.iter().map(|place| Arc::clone(&place.resource)).collect();
         let order = self.with_line(|line, wakers| line.join(applicant, wakers))?;
         // The newcomer is visible now, so that a permit given back before this is found here, a later one by its giver.
-        self.with_line(|line, wakers| {
-            for resource in &resources {
-                line.settle(self, resource, now, wakers);
-            }
-        });
+        self.with_line(|line, wakers| line.settle_open(order, now, wakers));
         Some(Ticket { fleet: self.clone(), order, now, done: false })
     }
 
     /// Seconds until somebody who joins now would be served, as far as hold times are known.
-    pub(crate) fn predicted_wait(&self, key: u64, places: &[Place]) -> Option<f32> {
-        let mut rate = 0.0;
-        for (at, place) in places.iter().enumerate() {
-            let seen = places[..at].iter().any(|earlier| Arc::ptr_eq(&earlier.resource, &place.resource));
+    pub(crate) fn predicted_wait(&self, key: u64, places: &Places) -> Option<f32> {
+        let (mut rate, mut last) = (0.0, None);
+        for place in places.iter() {
+            // Places of one resource stand side by side.
+            let seen = last.replace(place.resource.number) == Some(place.resource.number);
             if !seen && place.cap != u32::MAX {
                 rate += place.cap as f32 / place.resource.mean_hold()?.max(1e-6);
             }
@@ -72,12 +68,12 @@ impl Ticket {
     pub(crate) fn poll(&mut self, now: Tick, context: &mut Context<'_>) -> Poll<Event> {
         self.now = now;
         let mut line = lock(&self.fleet.0.line);
-        if let Some((fate, mut places)) = line.fates.remove(&self.order.1) {
+        if let Some((fate, places)) = line.fates.remove(&self.order.1) {
             self.done = true;
             return Poll::Ready(match fate {
                 Fate::Evicted => Event::Evicted,
                 Fate::Granted { place, probe } => {
-                    let Place { index, resource, state, .. } = places.swap_remove(place);
+                    let Place { index, resource, state, .. } = places.take(place);
                     Event::Granted(Granted { index, resource, state, probe })
                 }
             });
@@ -97,14 +93,11 @@ impl Ticket {
     }
 
     /// Waits for other places from now on.
-    pub(crate) fn change(&self, places: Vec<Place>, now: Tick) {
-        let resources: Vec<_> = places.iter().map(|place| Arc::clone(&place.resource)).collect();
+    pub(crate) fn change(&self, places: Places, now: Tick) {
         self.fleet.with_line(|line, wakers| {
             if let Some(waiter) = line.waiters.get_mut(&self.order) {
                 waiter.places = places;
-                for resource in &resources {
-                    line.settle(&self.fleet, resource, now, wakers);
-                }
+                line.settle_open(self.order, now, wakers);
             }
         });
     }
@@ -126,10 +119,10 @@ impl Drop for Ticket {
             line.fates.remove(&self.order.1)
         });
         if let Some((Fate::Granted { place, probe }, places)) = fate {
-            if let (true, Some(state)) = (probe, &places[place].state) {
+            if let (true, Some(state)) = (probe, &places.get(place).state) {
                 state.breaker.forgo_probe();
             }
-            self.fleet.give_back(&places[place].resource, self.now);
+            self.fleet.give_back(&places.get(place).resource, self.now);
         }
     }
 }

@@ -159,7 +159,7 @@ fn check(scenario: &Scenario, load: f64, replicas: u32) -> Result<(), SimError> 
     };
     let invalid = |what, must| Err(SimError::Invalid { what, must });
     if servers.is_empty() || servers.len() > crate::Mask::CAPACITY {
-        return invalid("the number of servers", "from 1 to 128");
+        return invalid("the number of servers", "from 1 to 4096");
     }
     if !(0..servers.len()).all(sane) {
         return invalid("a server", "named once, with slots, speeds and weight above zero");

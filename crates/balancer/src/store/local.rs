@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::{BoxFuture, Grant, LeaseStore, Mode, StoreError, StoreListener, Want};
 use crate::clock::{Clock, SystemClock};
-use crate::fleet::{Applicant, Event, Fleet, Place, Residency, Resource};
+use crate::fleet::{Applicant, Event, Fleet, Place, Places, Residency, Resource};
 use crate::hash;
 use crate::signal::Signal;
 use crate::sync::lock;
@@ -68,6 +68,7 @@ impl<C: Clock> LocalStore<C> {
             return Err(StoreError::Busy { retry_after: None });
         }
         let key_weight = 1.0;
+        let places = Places::new(places);
         let applicant = Applicant { places, key: 0, key_weight, residency, now: begun, room: LONGEST_LINE };
         let mut ticket = self.fleet.join(applicant).ok_or(StoreError::Busy { retry_after: None })?;
         let mut sleep = self.clock.sleep_until(begun + want.wait);

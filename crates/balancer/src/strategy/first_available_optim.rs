@@ -1,5 +1,8 @@
 //! `first_available_optim`: `first_available` for resources that must be made ready for a class first.
 
+use std::cell::LazyCell;
+use std::collections::HashMap;
+
 use super::{Choice, Needs, Strategy};
 use crate::clock::Tick;
 use crate::demand::Demand;
@@ -29,7 +32,8 @@ impl Strategy for FirstAvailableOptim {
         if let Some(recheck) = waits_for_warm(view, class) {
             return Choice::Wait(recheck);
         }
-        let coldest = free.iter().min_by_key(|index| eviction_rank(view, *index));
+        let copies = LazyCell::new(|| copies(view));
+        let coldest = free.iter().min_by_key(|index| eviction_rank(view, *index, &copies));
         coldest.map_or(Choice::None, Choice::Use)
     }
 
@@ -46,19 +50,27 @@ fn waits_for_warm(view: &View<'_, ()>, class: u64) -> Option<Tick> {
     (wait < load.as_secs_f32()).then(|| view.now() + load / 8)
 }
 
+/// How many endpoints are ready for each class.
+fn copies(view: &View<'_, ()>) -> HashMap<u64, u32> {
+    let mut copies = HashMap::new();
+    for resident in view.frame.slots.iter().flat_map(|slot| slot.state.resource.residents()) {
+        *copies.entry(resident.class).or_default() += 1;
+    }
+    copies
+}
+
 /// Lower is given up first: unused, then ready for a class that others are ready for too, then least recently used.
-fn eviction_rank(view: &View<'_, ()>, index: usize) -> (u8, Tick) {
+fn eviction_rank<F: FnOnce() -> HashMap<u64, u32>>(
+    view: &View<'_, ()>,
+    index: usize,
+    copies: &LazyCell<HashMap<u64, u32>, F>,
+) -> (u8, Tick) {
     let slot = &view.frame.slots[index];
     let residents = slot.state.resource.residents();
     if residents.len() < slot.room as usize {
         return (0, Tick::ZERO);
     }
     let Some(oldest) = residents.iter().min_by_key(|resident| resident.used) else { return (0, Tick::ZERO) };
-    let elsewhere = view
-        .frame
-        .slots
-        .iter()
-        .enumerate()
-        .any(|(other, slot)| other != index && slot.state.resource.resident(oldest.class).is_some());
+    let elsewhere = copies.get(&oldest.class).is_some_and(|copies| *copies > 1);
     (if elsewhere { 1 } else { 2 }, oldest.used)
 }

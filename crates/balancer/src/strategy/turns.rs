@@ -5,10 +5,15 @@
 //! No sequence does better for all weights. The smooth weighted round robin of nginx reaches 1 with four endpoints and
 //! more with more.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
 use crate::view::Member;
 
-/// Weights are scaled to whole numbers with a sum of at most this.
+/// Weights are scaled to whole numbers with a sum of at most this, or of [`MEAN_SHARE`] each if that is more: then a
+/// share of mean weight is exact to one in so many.
 const MAX_PERIOD: u32 = 4_096;
+const MEAN_SHARE: u32 = 64;
 
 /// The order of turns of one period. Endpoints are indices into the list the turns were made from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,8 +87,10 @@ fn scaled(weights: &[f64]) -> Vec<u32> {
     if sum <= 0.0 || !sum.is_finite() {
         return vec![0; weights.len()];
     }
-    let whole = sane.iter().all(|w| w.fract() == 0.0) && sum <= f64::from(MAX_PERIOD);
-    let scale = if whole { 1.0 } else { f64::from(MAX_PERIOD) / sum };
+    let present = sane.iter().filter(|w| **w > 0.0).count();
+    let most = f64::from(MAX_PERIOD).max(f64::from(MEAN_SHARE) * present as f64);
+    let whole = sane.iter().all(|w| w.fract() == 0.0) && sum <= most;
+    let scale = if whole { 1.0 } else { most / sum };
     let mut shares: Vec<u32> = sane
         .iter()
         .map(|w| {
@@ -103,34 +110,58 @@ fn gcd(a: u32, b: u32) -> u32 {
 /// One period of Tijdeman's algorithm, in whole numbers: with `S` the sum of shares, `m = 2n - 2` and
 /// `lag = k·share - S·had`, those with `m·lag >= S` may preside, and the one with the least
 /// `(S·(m - 1) - m·lag) / share` does.
+///
+/// The first holds from a turn on that can be told beforehand, and the order by the second does not change with `k`, so
+/// two heaps do: of those whose time has not come, and of those who may preside.
 fn chairmen(shares: &[u32]) -> Vec<u16> {
-    let sum: i64 = shares.iter().map(|share| i64::from(*share)).sum();
-    let present: Vec<usize> = (0..shares.len()).filter(|i| shares[*i] > 0).collect();
-    let m = 2 * present.len() as i64 - 2;
-    if m <= 0 {
-        return present.iter().map(|i| *i as u16).collect();
+    let sum: u64 = shares.iter().map(|share| u64::from(*share)).sum();
+    let present = shares.iter().enumerate().filter(|(_, share)| **share > 0).map(|(index, _)| index as u16);
+    let m = 2 * (present.clone().count() as u64).saturating_sub(1);
+    if m == 0 {
+        return present.collect();
     }
-    let mut had = vec![0_i64; shares.len()];
+    // From which turn on somebody who had so many may have one more.
+    let release = |share: u64, had: u64| (sum * (1 + m * had)).div_ceil(m * share);
+    let mut early: BinaryHeap<Reverse<(u64, u16)>> =
+        present.map(|index| Reverse((release(u64::from(shares[usize::from(index)]), 0), index))).collect();
+    let mut ready = BinaryHeap::new();
+    let mut had = vec![0_u64; shares.len()];
     let mut order = Vec::with_capacity(sum as usize);
     for turn in 1..=sum {
-        let mut best: Option<(i64, i64, usize)> = None;
-        for &i in &present {
-            let share = i64::from(shares[i]);
-            let lag = turn * share - sum * had[i];
-            if m * lag < sum {
-                continue;
-            }
-            let need = sum * (m - 1) - m * lag;
-            // need / share < least / its share, without a division
-            if best.is_none_or(|(least, of, _)| need * of < least * share) {
-                best = Some((need, share, i));
-            }
+        while let Some(Reverse((_, index))) = early.peek().filter(|next| next.0.0 <= turn).copied() {
+            early.pop();
+            let at = usize::from(index);
+            ready.push(Reverse(Candidate { due: m * (1 + had[at]) - 1, share: u64::from(shares[at]), index }));
         }
-        let (_, _, chosen) = best.expect("Tijdeman: at every turn somebody may preside");
-        had[chosen] += 1;
-        order.push(chosen as u16);
+        let Reverse(Candidate { share, index, .. }) =
+            ready.pop().expect("Tijdeman: at every turn somebody may preside");
+        let had = &mut had[usize::from(index)];
+        *had += 1;
+        order.push(index);
+        early.push(Reverse((release(share, *had), index)));
     }
     order
+}
+
+/// Somebody who may preside: by `due / share`, then in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Candidate {
+    due: u64,
+    share: u64,
+    index: u16,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // without a division
+        (self.due * other.share).cmp(&(other.due * self.share)).then(self.index.cmp(&other.index))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Refuses weights from which no turns can be made.
@@ -185,6 +216,62 @@ mod tests {
             assert!(worst(&turns) * (2 * n - 2) <= sum * (2 * n - 3), "{weights:?}");
             assert_eq!(turns.period() as i64, sum);
         }
+    }
+
+    /// The rule as Tijdeman has it, looking at everybody at every turn.
+    fn by_the_book(shares: &[u32]) -> Vec<u16> {
+        let sum: i64 = shares.iter().map(|share| i64::from(*share)).sum();
+        let present: Vec<usize> = (0..shares.len()).filter(|i| shares[*i] > 0).collect();
+        let m = 2 * present.len() as i64 - 2;
+        let mut had = vec![0_i64; shares.len()];
+        let mut chosen = |turn: i64| {
+            let lag = |i: usize| turn * i64::from(shares[i]) - sum * had[i];
+            let may = present.iter().copied().filter(|i| m * lag(*i) >= sum);
+            let need = |i: usize| sum * (m - 1) - m * lag(i);
+            let first =
+                may.reduce(|a, b| if need(b) * i64::from(shares[a]) < need(a) * i64::from(shares[b]) { b } else { a });
+            let first = first.expect("somebody may preside");
+            had[first] += 1;
+            first as u16
+        };
+        (1..=sum).map(&mut chosen).collect()
+    }
+
+    #[test]
+    fn heaps_choose_whom_the_rule_chooses() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for _ in 0..300 {
+            let count = rng.usize(2..12);
+            let shares: Vec<u32> = (0..count).map(|_| rng.u32(0..40)).collect();
+            if shares.iter().filter(|share| **share > 0).count() > 1 {
+                assert_eq!(chairmen(&shares), by_the_book(&shares), "{shares:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_thousand_keep_the_bound_and_their_shares() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let weights: Vec<f64> = (0..1_000).map(|_| 0.1 + 9.9 * rng.f64()).collect();
+        let turns = Turns::of_weights(&weights);
+        let (n, period) = (1_000, turns.period() as i64);
+        assert!(period <= i64::from(MEAN_SHARE) * n, "{period}");
+        // The largest deviation: it is reached just before or after a turn of the one who deviates.
+        let mut had = vec![0_i64; weights.len()];
+        for k in 1..=period {
+            let index = turns.at(k as u64 - 1).expect("there are turns");
+            let share = i64::from(turns.shares[index]);
+            for (turn, had) in [(k - 1, had[index]), (k, had[index] + 1)] {
+                assert!((turn * share - period * had).abs() * (2 * n - 2) <= period * (2 * n - 3), "turn {k}");
+            }
+            had[index] += 1;
+        }
+        let sum: f64 = weights.iter().sum();
+        for (weight, had) in weights.iter().zip(&had) {
+            let (wanted, got) = (weight / sum, *had as f64 / period as f64);
+            assert!((got - wanted).abs() < 1.5 / (f64::from(MEAN_SHARE) * 1_000.0), "{wanted} {got}");
+        }
+        assert_eq!(Turns::of_weights(&[1.0; 4_096]).period(), 4_096);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod examples;
 mod fairness;
 mod health;
 mod line;
+mod many;
 mod residency;
 #[cfg(feature = "sim")]
 mod sim;
