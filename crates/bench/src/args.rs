@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::target::Target;
-use crate::work::{Limit, Sizes, Work};
+use crate::work::{Job, Limit, Sizes, Work};
 
 /// Measure a gateway, alone or beside others.
 #[derive(Debug, Clone, ClapArgs)]
@@ -42,6 +42,9 @@ pub struct Common {
     /// Another gateway beside it, repeatable; ratios are to the first
     #[arg(long, value_name = "TARGET")]
     pub against: Vec<Target>,
+    /// A further column, repeatable: the first target's figures as ratio to the second's
+    #[arg(long, value_name = "NAME/NAME", value_parser = pair)]
+    pub compare: Vec<(String, String)>,
     /// The provider itself: what a gateway adds to its latency is reported
     #[arg(long, value_name = "TARGET")]
     pub direct: Option<Target>,
@@ -164,6 +167,11 @@ pub struct SuiteArgs {
     /// Shorter rounds: coarser figures
     #[arg(long)]
     pub short: bool,
+    /// A target by its name, repeatable, that translates: adds rows in which it is asked in a dialect that its provider
+    /// does not speak, and every other target in the one that it does. Its model is --model with -ollama or -anthropic
+    /// behind it where the provider speaks these
+    #[arg(long, value_name = "NAME")]
+    pub translating: Vec<String>,
 }
 
 /// Options of `provider`.
@@ -188,31 +196,40 @@ impl Command {
         }
     }
 
+    /// The targets that have to translate, by name.
+    #[must_use]
+    pub fn translating(&self) -> &[String] {
+        if let Self::Suite(args) = self { &args.translating } else { &[] }
+    }
+
     /// What to measure, in order.
     #[must_use]
-    pub fn works(&self) -> Vec<Work> {
-        match self {
-            Self::Closed(args) => vec![Work::Closed {
+    pub fn jobs(&self) -> Vec<Job> {
+        let work = match self {
+            Self::Closed(args) => Work::Closed {
                 connections: args.connections as usize,
                 sizes: args.sizes.into(),
                 limit: args.limit.into(),
-            }],
-            Self::Open(args) => vec![Work::Open {
+            },
+            Self::Open(args) => Work::Open {
                 rate: args.rate,
                 connections: args.connections as usize,
                 sizes: args.sizes.into(),
                 limit: args.limit.into(),
-            }],
-            Self::Streams(args) => vec![Work::Streams {
+            },
+            Self::Streams(args) => Work::Streams {
                 streams: args.streams as usize,
                 chunks: args.chunks,
                 pause: Duration::from_millis(args.pause.into()),
                 limit: args.limit.into(),
-            }],
-            Self::Idle(args) => vec![Work::Idle { streams: args.streams as usize }],
-            Self::Suite(args) => Work::suite(args.idle_streams as usize, args.short),
-            Self::Provider(_) => Vec::new(),
-        }
+            },
+            Self::Idle(args) => Work::Idle { streams: args.streams as usize },
+            Self::Suite(args) => {
+                return Job::suite(args.idle_streams as usize, args.short, !args.translating.is_empty());
+            }
+            Self::Provider(_) => return Vec::new(),
+        };
+        vec![work.into()]
     }
 }
 
@@ -239,6 +256,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     within(text, 0.1, 1_000_000.0)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (one, other) = text.split_once('/').ok_or("expected NAME/NAME")?;
+    Ok((one.to_owned(), other.to_owned()))
 }
 
 fn header(text: &str) -> Result<String, String> {

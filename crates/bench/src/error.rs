@@ -30,6 +30,14 @@ pub enum Error {
         /// The process id given.
         pid: u32,
     },
+    /// An option names a target that there is none of.
+    #[error("no target is named {name:?}; there are {names}")]
+    NoTarget {
+        /// The name given.
+        name: String,
+        /// Those there are.
+        names: String,
+    },
     /// Some answers were wrong; the report says which.
     #[error("{0} wrong answers")]
     WrongAnswers(u64),

@@ -1,7 +1,8 @@
-//! Checks the frames of one stream: their number, their order and the `[DONE]` at the end.
+//! Checks the frames of one stream: their number, their order and the last word of their dialect.
 
 use memchr::memmem;
 
+use crate::dialect::Dialect;
 use crate::fault::Fault;
 use crate::script::frame_number;
 
@@ -9,8 +10,9 @@ use crate::script::frame_number;
 const FRAME_LIMIT: usize = 64 * 1024;
 
 /// The frames of one stream as its body comes in, cut anywhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Frames {
+    dialect: Dialect,
     held: Vec<u8>,
     next: u32,
     done: bool,
@@ -18,6 +20,10 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self { dialect, held: Vec::new(), next: 0, done: false, fault: None }
+    }
+
     /// Takes a piece of the body.
     pub(crate) fn feed(&mut self, mut piece: &[u8]) {
         if !self.held.is_empty() {
@@ -51,9 +57,10 @@ impl Frames {
     /// Reads every whole frame; returns how many bytes are left behind the last.
     fn take_whole(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
-        while let Some(end) = memmem::find(rest, b"\n\n") {
+        let separator = self.dialect.separator();
+        while let Some(end) = memmem::find(rest, separator) {
             self.take(&rest[..end]);
-            rest = &rest[end + 2..];
+            rest = &rest[end + separator.len()..];
         }
         if rest.len() > FRAME_LIMIT {
             self.fault.get_or_insert(Fault::Malformed);
@@ -63,11 +70,11 @@ impl Frames {
     }
 
     fn take(&mut self, frame: &[u8]) {
-        if frame == b"data: [DONE]" || frame == b"data:[DONE]" {
+        if self.dialect.is_end(frame) {
             self.done = true;
             return;
         }
-        let Some(number) = frame_number(frame) else {
+        let Some(number) = frame_number(self.dialect, frame) else {
             return;
         };
         if self.done || number != self.next {
@@ -91,7 +98,7 @@ mod tests {
     }
 
     fn verdict(bytes: &[u8], piece: usize) -> Result<(), Fault> {
-        let mut frames = Frames::default();
+        let mut frames = Frames::new(Dialect::OpenAi);
         for piece in bytes.chunks(piece) {
             frames.feed(piece);
         }

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::Connection;
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Faults};
 use crate::measure::{Measure, Sample};
 use crate::process::Tree;
@@ -26,7 +27,7 @@ const FIRST: Duration = Duration::from_secs(15);
 /// Opens the streams, looks, leaves, looks again.
 pub(crate) async fn idle(
     address: SocketAddr,
-    request: Vec<u8>,
+    (request, dialect): (Vec<u8>, Dialect),
     streams: usize,
     tree: Option<&Tree>,
     provider: Option<SocketAddr>,
@@ -37,7 +38,7 @@ pub(crate) async fn idle(
         Some(provider) => ask_open(provider).await.unwrap_or(0),
         None => 0,
     };
-    let (open, faults) = open_all(address, request, streams).await;
+    let (open, faults) = open_all(address, (request, dialect), streams).await;
     sleep(SETTLE).await;
     let (during, count) = (resident(), open.len());
     drop(open);
@@ -62,14 +63,18 @@ pub(crate) async fn idle(
     Sample { right: count as u64, faults, figures }
 }
 
-async fn open_all(address: SocketAddr, request: Vec<u8>, streams: usize) -> (Vec<Connection>, Faults) {
+async fn open_all(
+    address: SocketAddr,
+    (request, dialect): (Vec<u8>, Dialect),
+    streams: usize,
+) -> (Vec<Connection>, Faults) {
     let request = Arc::new(request);
     let (mut open, mut faults, mut opening) = (Vec::new(), Faults::default(), JoinSet::new());
     let mut started = 0;
     loop {
         while started < streams && opening.len() < AT_ONCE {
             let request = Arc::clone(&request);
-            opening.spawn(async move { timeout(FIRST, first_frame(address, &request)).await });
+            opening.spawn(async move { timeout(FIRST, first_frame(address, &request, dialect)).await });
             started += 1;
         }
         let Some(done) = opening.join_next().await else {

@@ -24,6 +24,7 @@
 
 mod args;
 mod connection;
+mod dialect;
 mod error;
 mod fault;
 mod frames;
@@ -46,10 +47,11 @@ mod work;
 pub use args::{
     Args, ClosedArgs, Command, Common, IdleArgs, LimitArgs, OpenArgs, ProviderArgs, SizeArgs, StreamsArgs, SuiteArgs,
 };
+pub use dialect::Dialect;
 pub use error::Error;
 pub use measure::Measure;
 pub use provider::Provider;
 pub use report::{Figure, Outcome, Report, Row};
 pub use run::run;
 pub use target::Target;
-pub use work::{Limit, Sizes, Work};
+pub use work::{Job, Limit, Sizes, Translation, Work};

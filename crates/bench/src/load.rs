@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::connection::Slot;
+use crate::dialect::Dialect;
 use crate::fault::Fault;
-use crate::script;
 use crate::tally::Tally;
 use crate::work::Limit;
 
@@ -24,6 +24,7 @@ const WARM_UP: usize = 8;
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) request: Vec<u8>,
+    pub(crate) dialect: Dialect,
     pub(crate) answer: usize,
     pub(crate) connections: usize,
     /// Requests a second; none for a closed loop.
@@ -152,7 +153,7 @@ impl Worker {
         let answer = &mut self.answer;
         while !connection.receive(&mut |piece: &[u8]| answer.extend_from_slice(piece)).await? {}
         connection.check_status()?;
-        if script::is_whole(answer, load.answer) { Ok(()) } else { Err(Fault::Body) }
+        if load.dialect.is_whole(answer, load.answer) { Ok(()) } else { Err(Fault::Body) }
     }
 }
 

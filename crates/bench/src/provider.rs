@@ -11,8 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::script::{Wish, answer_body, frame_chunk, set_frame_number};
+use crate::script::{Wish, frame_chunk, http_chunk, set_frame_number};
 use crate::wire::{Message, Side};
 
 /// Tells how many streams are open, as a plain number.
@@ -25,9 +26,6 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 const KEPT_ANSWERS: usize = 16;
 /// Frames of a stream at most: their numbers have six digits.
 const CHUNK_LIMIT: u32 = 999_999;
-const STREAM_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
-const STREAM_END: &[u8] = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 /// A provider that listens.
@@ -40,8 +38,11 @@ pub struct Provider {
 #[derive(Debug, Default)]
 struct Shared {
     open: AtomicU64,
-    answers: Mutex<HashMap<usize, Arc<[u8]>>>,
+    answers: Mutex<HashMap<(Dialect, usize), Answer>>,
 }
+
+/// A whole answer with its head.
+type Answer = Arc<[u8]>;
 
 /// Counts a stream for as long as it lives.
 struct OpenStream<'a>(&'a AtomicU64);
@@ -102,10 +103,12 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> 
             }
         }
         let line = message.first_line();
-        if line.starts_with(b"POST ") {
+        if let Some(path) = line.strip_prefix(b"POST ") {
+            let path = path.split(|&byte| byte == b' ').next().unwrap_or_default();
+            let dialect = Dialect::of_path(&String::from_utf8_lossy(path));
             match Wish::find(&body) {
-                Wish::Whole { bytes } => stream.write_all(&shared.answer(bytes)).await?,
-                Wish::Stream { chunks, pause } => send_frames(&mut stream, &shared, chunks, pause).await?,
+                Wish::Whole { bytes } => stream.write_all(&shared.answer(dialect, bytes)).await?,
+                Wish::Stream { chunks, pause } => send_frames(&mut stream, &shared, dialect, (chunks, pause)).await?,
             }
         } else if line.starts_with(format!("GET {OPEN_PATH} ").as_bytes()) {
             let count = shared.open.load(Ordering::Relaxed).to_string();
@@ -121,15 +124,24 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> 
 }
 
 /// Sends each frame in a write of its own, at its time.
-async fn send_frames(stream: &mut TcpStream, shared: &Shared, chunks: u32, pause: Duration) -> io::Result<()> {
+async fn send_frames(
+    stream: &mut TcpStream,
+    shared: &Shared,
+    dialect: Dialect,
+    (chunks, pause): (u32, Duration),
+) -> io::Result<()> {
     let _open = OpenStream::new(&shared.open);
-    let mut chunk = frame_chunk();
-    let mut start = STREAM_HEAD.to_vec();
-    start.extend_from_slice(&chunk);
+    let parts = dialect.frame();
+    let mut chunk = frame_chunk(dialect);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n",
+        parts.content_type
+    );
+    let start = [head.as_bytes(), &http_chunk(parts.opening), &chunk].concat();
     let mut due = Instant::now();
     stream.write_all(&start).await?;
     for number in 1..chunks.min(CHUNK_LIMIT) {
-        set_frame_number(&mut chunk, number);
+        set_frame_number(dialect, &mut chunk, number);
         if pause.is_zero() {
             // Let the other streams have their turn, then the client that shares this core: else frames pile up.
             tokio::task::yield_now().await;
@@ -144,25 +156,25 @@ async fn send_frames(stream: &mut TcpStream, shared: &Shared, chunks: u32, pause
         }
         stream.write_all(&chunk).await?;
     }
-    stream.write_all(STREAM_END).await
+    stream.write_all(&[&http_chunk(parts.closing), b"0\r\n\r\n" as &[u8]].concat()).await
 }
 
 impl Shared {
     /// A whole answer with its head, made once for each size.
-    fn answer(&self, bytes: usize) -> Arc<[u8]> {
+    fn answer(&self, dialect: Dialect, bytes: usize) -> Answer {
         let bytes = bytes.min(ANSWER_LIMIT);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = answers.get(&bytes) {
+        if let Some(answer) = answers.get(&(dialect, bytes)) {
             return Arc::clone(answer);
         }
-        let body = answer_body(bytes);
+        let body = dialect.answer_body(bytes);
         let head =
             format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-        let answer: Arc<[u8]> = [head.as_bytes(), &body].concat().into();
+        let answer: Answer = [head.as_bytes(), &body].concat().into();
         if answers.len() >= KEPT_ANSWERS {
             answers.clear();
         }
-        answers.insert(bytes, Arc::clone(&answer));
+        answers.insert((dialect, bytes), Arc::clone(&answer));
         answer
     }
 }

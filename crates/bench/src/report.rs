@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::fault::Faults;
 use crate::measure::{Measure, Sample};
-use crate::work::Work;
+use crate::work::Job;
 
 /// The outcome of a benchmark.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -21,7 +21,8 @@ pub struct Report {
 pub struct Row {
     /// The load, in words.
     pub work: String,
-    /// Each target, in the order of the command line.
+    /// Each target, in the order of the command line; then, named `A/B`, the columns of ratios that `--compare` asked
+    /// for, whose figures have no unit.
     pub targets: Vec<Outcome>,
     #[serde(skip)]
     keys: &'static [Measure],
@@ -64,11 +65,22 @@ impl Report {
 }
 
 impl Row {
-    pub(crate) fn new(work: &Work, samples: impl Iterator<Item = (String, Vec<Sample>)>, base: Option<usize>) -> Self {
+    pub(crate) fn new(
+        job: &Job,
+        samples: impl Iterator<Item = (String, Vec<Sample>)>,
+        base: Option<usize>,
+        compare: &[(String, String)],
+    ) -> Self {
         let samples: Vec<_> = samples.collect();
-        let base = base.and_then(|base| samples.get(base)).map(|(_, of)| of.clone());
-        let targets = samples.into_iter().map(|(name, of)| Outcome::new(name, &of, base.as_deref())).collect();
-        Self { work: work.to_string(), targets, keys: work.key_measures() }
+        let base = base.and_then(|base| samples.get(base)).map(|(_, of)| of.as_slice());
+        let mut targets: Vec<Outcome> = samples.iter().map(|(name, of)| Outcome::new(name.clone(), of, base)).collect();
+        let of = |name: &String| samples.iter().find(|(of, _)| of == name).map(|(_, samples)| samples.as_slice());
+        for (one, other) in compare {
+            if let (Some(one_of), Some(other_of)) = (of(one), of(other)) {
+                targets.push(Outcome::ratios(format!("{one}/{other}"), one_of, other_of));
+            }
+        }
+        Self { work: job.to_string(), targets, keys: job.work.key_measures() }
     }
 
     fn measures(&self) -> Vec<Measure> {
@@ -92,8 +104,15 @@ impl Outcome {
             name,
             right: rounds.iter().map(|round| round.right).sum(),
             wrong: faults.iter().map(|(fault, count)| (fault.to_string(), count)).collect(),
-            figures: measures.into_iter().map(|measure| Figure::new(measure, rounds, base)).collect(),
+            figures: measures.into_iter().filter_map(|measure| Figure::new(measure, rounds, base)).collect(),
         }
+    }
+
+    /// A column of nothing but ratios of one target to another.
+    fn ratios(name: String, rounds: &[Sample], base: &[Sample]) -> Self {
+        let figure = |figure: &Figure| Figure::of(figure.measure, ratios(figure.measure, rounds, base));
+        let figures = Self::new(String::new(), rounds, None).figures.iter().filter_map(figure).collect();
+        Self { name, right: 0, wrong: BTreeMap::new(), figures }
     }
 
     fn figure(&self, measure: Measure) -> Option<&Figure> {
@@ -102,25 +121,24 @@ impl Outcome {
 }
 
 impl Figure {
-    fn new(measure: Measure, rounds: &[Sample], base: Option<&[Sample]>) -> Self {
-        let values = sorted(rounds.iter().filter_map(|round| round.figure(measure)));
-        let ratios = base.map(|base| {
-            sorted(rounds.iter().zip(base).filter_map(|(round, base)| {
-                let ratio = round.figure(measure)? / base.figure(measure)?;
-                ratio.is_finite().then_some(ratio)
-            }))
-        });
-        Self {
-            measure,
-            median: median(&values).unwrap_or(0.0),
-            least: values.first().copied().unwrap_or(0.0),
-            most: values.last().copied().unwrap_or(0.0),
-            ratio: ratios.as_deref().and_then(median),
-        }
+    fn new(measure: Measure, rounds: &[Sample], base: Option<&[Sample]>) -> Option<Self> {
+        let figure = Self::of(measure, rounds.iter().filter_map(|round| round.figure(measure)).collect())?;
+        let ratio = base.and_then(|base| median(&sorted(ratios(measure, rounds, base))));
+        Some(Self { ratio, ..figure })
+    }
+
+    fn of(measure: Measure, values: Vec<f64>) -> Option<Self> {
+        let values = sorted(values);
+        let (&least, &most) = (values.first()?, values.last()?);
+        Some(Self { measure, median: median(&values)?, least, most, ratio: None })
     }
 
     fn cell(&self) -> String {
-        let decimals = if self.median.abs() >= 1000.0 { 0 } else { 1 };
+        let decimals = match self.median.abs() {
+            1000.0.. => 0,
+            10.0.. => 1,
+            _ => 2,
+        };
         match self.ratio {
             Some(ratio) => format!("{:.decimals$} ({ratio:.2})", self.median),
             None => format!("{:.decimals$}", self.median),
@@ -185,8 +203,13 @@ fn write_table(
     lines.iter().try_for_each(|(title, cells)| line(title, cells))
 }
 
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
+/// How the target stood to `base` in each round that both have the figure of.
+fn ratios(measure: Measure, rounds: &[Sample], base: &[Sample]) -> Vec<f64> {
+    let ratio = |(round, base): (&Sample, &Sample)| Some(round.figure(measure)? / base.figure(measure)?);
+    rounds.iter().zip(base).filter_map(ratio).filter(|ratio| ratio.is_finite()).collect()
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
     values
 }
@@ -200,6 +223,7 @@ fn median(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work::Work;
 
     fn rounds(cpu: &[f64]) -> Vec<Sample> {
         let sample = |&cpu| Sample { right: 10, figures: vec![(Measure::CpuPerRequest, cpu)], ..Sample::default() };
@@ -211,12 +235,15 @@ mod tests {
         // The machine got slower by the round: the medians of both would tell the same, and so must the ratio.
         let samples =
             [("mine".to_owned(), rounds(&[2.0, 20.0, 90.0])), ("other".to_owned(), rounds(&[1.0, 10.0, 30.0]))];
-        let row = Row::new(&Work::Idle { streams: 1 }, samples.into_iter(), Some(1));
+        let compare = [("other".to_owned(), "mine".to_owned())];
+        let row = Row::new(&Work::Idle { streams: 1 }.into(), samples.into_iter(), Some(1), &compare);
         let figure = row.targets[0].figures[0];
         assert_eq!((figure.median, figure.least, figure.most, figure.ratio), (20.0, 2.0, 90.0, Some(2.0)));
         assert_eq!(row.targets[0].right, 30);
+        let ratio = row.targets[2].figures[0];
+        assert_eq!((row.targets[2].name.as_str(), ratio.median, ratio.ratio), ("other/mine", 0.5, None));
         let table = Report { rows: vec![row] }.to_string();
-        assert!(table.contains("µs CPU / request  20.0 (2.00)  10.0 (1.00)"), "{table}");
+        assert!(table.contains("µs CPU / request  20.0 (2.00)  10.0 (1.00)        0.50"), "{table}");
     }
 
     #[test]

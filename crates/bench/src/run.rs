@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::args::{Args, Command, Common};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::idle::idle;
 use crate::load::Load;
@@ -65,16 +66,26 @@ async fn measure(command: &Command, common: &Common) -> Result<Report, Error> {
         places.push(Place { target, address });
     }
     let provider = common.direct.as_ref().and_then(|_| places.last()).map(|place| place.address);
+    let names: Vec<&str> = places.iter().map(|place| place.target.name.as_str()).collect();
+    let named = command.translating().iter().chain(common.compare.iter().flat_map(|(one, other)| [one, other]));
+    for name in named {
+        if !names.contains(&name.as_str()) {
+            return Err(Error::NoTarget { name: name.clone(), names: names.join(", ") });
+        }
+    }
     let base = if common.against.is_empty() { None } else { Some(1) };
     let mut report = Report::default();
-    for work in command.works() {
+    for job in command.jobs() {
         // What idle streams took once is kept by the process: a second round would see nothing.
-        let rounds = if matches!(work, Work::Idle { .. }) { 1 } else { usize::from(common.rounds) };
+        let rounds = if matches!(job.work, Work::Idle { .. }) { 1 } else { usize::from(common.rounds) };
         let mut samples: Vec<Vec<Sample>> = places.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
             for turn in 0..places.len() {
                 let which = (round + turn) % places.len();
-                samples[which].push(one_round(&work, &places[which], common, provider).await?);
+                let place = &places[which];
+                let translates = command.translating().contains(&place.target.name);
+                let request = job.request(place.target, translates, &common.model, &common.headers);
+                samples[which].push(one_round(&job.work, place, request, provider).await?);
             }
             if provider.is_some() {
                 let direct = samples.last().and_then(|of| of.last()).cloned().unwrap_or_default();
@@ -83,7 +94,7 @@ async fn measure(command: &Command, common: &Common) -> Result<Report, Error> {
             }
         }
         let named = places.iter().map(|place| place.target.name.clone()).zip(samples);
-        report.rows.push(Row::new(&work, named, base));
+        report.rows.push(Row::new(&job, named, base, &common.compare));
     }
     Ok(report)
 }
@@ -91,22 +102,22 @@ async fn measure(command: &Command, common: &Common) -> Result<Report, Error> {
 async fn one_round(
     work: &Work,
     place: &Place<'_>,
-    common: &Common,
+    (request, dialect): (Vec<u8>, Dialect),
     provider: Option<SocketAddr>,
 ) -> Result<Sample, Error> {
     let tree = tree_of(place.target)?;
-    let request = work.request(place.target, &common.model, &common.headers);
     let address = place.address;
     let (watch, begin, tally) = match *work {
-        Work::Idle { streams } => return Ok(idle(address, request, streams, tree.as_ref(), provider).await),
+        Work::Idle { streams } => return Ok(idle(address, (request, dialect), streams, tree.as_ref(), provider).await),
         Work::Closed { connections, sizes, limit } | Work::Open { connections, sizes, limit, .. } => {
             let rate = if let Work::Open { rate, .. } = *work { Some(rate) } else { None };
-            let ready = Load { address, request, answer: sizes.answer, connections, rate, limit }.prepare().await;
+            let ready =
+                Load { address, request, dialect, answer: sizes.answer, connections, rate, limit }.prepare().await;
             let (watch, begin) = (tree.map(Watch::begin), Instant::now());
             (watch, begin, ready.run().await)
         }
         Work::Streams { streams, chunks, pause, limit } => {
-            let (streams, slots) = Streams { address, request, streams, chunks, pause, limit }.prepare().await;
+            let (streams, slots) = Streams { address, request, dialect, streams, chunks, pause, limit }.prepare().await;
             let (watch, begin) = (tree.map(Watch::begin), Instant::now());
             (watch, begin, streams.run(slots).await)
         }

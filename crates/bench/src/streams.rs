@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::{Connection, Slot};
+use crate::dialect::Dialect;
 use crate::fault::Fault;
 use crate::frames::Frames;
 use crate::load::GRACE;
@@ -20,6 +21,7 @@ use crate::work::Limit;
 pub(crate) struct Streams {
     pub(crate) address: SocketAddr,
     pub(crate) request: Vec<u8>,
+    pub(crate) dialect: Dialect,
     pub(crate) streams: usize,
     pub(crate) chunks: u32,
     pub(crate) pause: Duration,
@@ -87,7 +89,7 @@ async fn one_stream(streams: &Streams, slot: &mut Slot, tally: &mut Tally) -> Re
     let connection = slot.connection().await?;
     let start = Instant::now();
     connection.send(&streams.request).await?;
-    let mut frames = Frames::default();
+    let mut frames = Frames::new(streams.dialect);
     let (mut seen, mut last, mut done) = (0, start, false);
     while !done {
         done = connection.receive(&mut |piece: &[u8]| frames.feed(piece)).await?;
@@ -110,10 +112,10 @@ async fn one_stream(streams: &Streams, slot: &mut Slot, tally: &mut Tally) -> Re
 }
 
 /// Starts a stream and reads to its first frame.
-pub(crate) async fn first_frame(address: SocketAddr, request: &[u8]) -> Result<Connection, Fault> {
+pub(crate) async fn first_frame(address: SocketAddr, request: &[u8], dialect: Dialect) -> Result<Connection, Fault> {
     let mut connection = Connection::open(address).await?;
     connection.send(request).await?;
-    let mut frames = Frames::default();
+    let mut frames = Frames::new(dialect);
     while frames.count() == 0 {
         if connection.receive(&mut |piece: &[u8]| frames.feed(piece)).await? {
             connection.check_status()?;

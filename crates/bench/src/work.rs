@@ -1,11 +1,31 @@
-//! The kinds of load, and what each is judged by.
+//! The kinds of load, how each is put to a target, and what it is judged by.
 
 use std::fmt;
 use std::time::Duration;
 
+use crate::dialect::Dialect;
 use crate::measure::Measure;
-use crate::script::{self, Wish};
+use crate::script::Wish;
 use crate::target::Target;
+
+/// A load, and what has to be translated for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The load.
+    pub work: Work,
+    /// Two dialects, when the client speaks another than the provider.
+    pub translation: Option<Translation>,
+}
+
+/// What a gateway that translates is asked in, and what it has to ask the provider in. A gateway that does not
+/// translate is asked in the provider's own dialect: it forwards what the other has to write anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Translation {
+    /// The client's dialect.
+    pub client: Dialect,
+    /// The provider's dialect.
+    pub provider: Dialect,
+}
 
 /// One kind of load, as large as a round of it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,8 +99,8 @@ impl Work {
         }
     }
 
-    /// The request this work sends to `target`, head and body.
-    pub(crate) fn request(&self, target: &Target, model: &str, headers: &[String]) -> Vec<u8> {
+    /// The request this work sends, head and body.
+    fn request(&self, dialect: Dialect, (authority, path): (&str, &str), model: &str, headers: &[String]) -> Vec<u8> {
         let (wish, bytes) = match *self {
             Self::Closed { sizes, .. } | Self::Open { sizes, .. } => {
                 (Wish::Whole { bytes: sizes.answer }, sizes.request)
@@ -88,12 +108,10 @@ impl Work {
             Self::Streams { chunks, pause, .. } => (Wish::Stream { chunks, pause }, 1024),
             Self::Idle { .. } => (Wish::Stream { chunks: 2, pause: Duration::from_secs(600) }, 1024),
         };
-        let body = script::request_body(model, wish, bytes);
+        let body = dialect.request_body(model, wish, bytes);
+        let length = body.len();
         let mut request = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-            target.path,
-            target.authority,
-            body.len()
+            "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
         );
         for header in headers {
             request.push_str(header);
@@ -103,6 +121,41 @@ impl Work {
         let mut request = request.into_bytes();
         request.extend_from_slice(&body);
         request
+    }
+}
+
+impl Job {
+    /// The request this job sends to `target`, and the dialect of the answer to it.
+    pub(crate) fn request(
+        &self,
+        target: &Target,
+        translates: bool,
+        model: &str,
+        headers: &[String],
+    ) -> (Vec<u8>, Dialect) {
+        let (dialect, path, model) = match self.translation {
+            None => (Dialect::of_path(&target.path), target.path.as_str(), model.to_owned()),
+            Some(Translation { client, provider }) => {
+                let dialect = if translates { client } else { provider };
+                (dialect, dialect.path(), format!("{model}{}", provider.suffix()))
+            }
+        };
+        (self.work.request(dialect, (&target.authority, path), &model, headers), dialect)
+    }
+}
+
+impl From<Work> for Job {
+    fn from(work: Work) -> Self {
+        Self { work, translation: None }
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Translation { client, provider }) = self.translation {
+            write!(f, "{client} client, {provider} provider: ")?;
+        }
+        self.work.fmt(f)
     }
 }
 
