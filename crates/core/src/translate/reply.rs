@@ -121,7 +121,7 @@ impl ReplyTranslator {
             timings: reply.timings,
         };
         reply.timings = self.timings(reply.timings);
-        Ok(self.write_whole(reply).to_string().into_bytes())
+        Ok(serde_json::to_vec(&self.write_whole(reply)).expect("a JSON tree can be written to memory"))
     }
 
     /// Translates a whole answer for a client that asked for a stream, for providers that do not stream when asked to.

@@ -68,6 +68,7 @@ pub fn translate(
     body: &[u8],
     context: &Context<'_>,
 ) -> Result<Translation, TranslateError> {
+    let size = body.len();
     let value = read_value(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
     let Some(mut operation) = target(from, to) else {
         if from == Operation::CountTokens {
@@ -82,7 +83,7 @@ pub fn translate(
         let request = read_embed(from, value)?;
         let reply = ReplyTranslator::new(from, operation, identity, request.base64);
         let body = write_embed(operation, to, request, context.upstream_model, &mut losses)?;
-        return send(to, Parts { operation, body, stream: false, losses, reply }, context.policy);
+        return send(to, Parts { operation, body, size, stream: false, losses, reply }, context.policy);
     }
     let (mut request, envelope) = match from {
         Operation::Responses => {
@@ -116,25 +117,30 @@ pub fn translate(
     let body = write(operation, to, request, context.upstream_model, &mut losses)?;
     let mut reply = ReplyTranslator::new(from, operation, identity, usage_wanted);
     reply.envelope = envelope;
-    send(to, Parts { operation, body, stream, losses, reply }, context.policy)
+    send(to, Parts { operation, body, size, stream, losses, reply }, context.policy)
 }
 
 /// A translated request, before the losses are judged.
 struct Parts {
     operation: Operation,
     body: Value,
+    /// Of the client's body, in bytes; the provider's is about as large.
+    size: usize,
     stream: bool,
     losses: Losses,
     reply: ReplyTranslator,
 }
 
 fn send(to: &dyn ApiType, parts: Parts, policy: Policy) -> Result<Translation, TranslateError> {
-    let Parts { operation, body, stream, losses, reply } = parts;
+    let Parts { operation, body, size, stream, losses, reply } = parts;
     if let (Policy::Reject, Some(field)) = (policy, losses.fields().first()) {
         return Err(TranslateError::Unsupported { field: field.clone(), target: to.name() });
     }
     let path = to.path(operation).expect("the target was chosen because it has a path");
-    let body = body.to_string().into_bytes();
+    // Memory for all of it at once: one that grows is there twice for a moment.
+    let mut written = Vec::with_capacity(size + 256);
+    serde_json::to_writer(&mut written, &body).expect("a JSON tree can be written to memory");
+    let body = written;
     Ok(Translation::Send(Box::new(Translated { operation, path, body, stream, losses, reply })))
 }
 
