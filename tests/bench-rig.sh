@@ -2,7 +2,7 @@
 # provider on another, so that neither takes time from the other; whatever was started ends with the script.
 [ "$(nproc)" -ge 2 ] || { echo "two cores are needed: one for the gateway, one for its load" >&2; exit 1; }
 command -v taskset >/dev/null || { echo "missing: taskset; on Debian: apt-get install util-linux" >&2; exit 1; }
-ulimit -n "$(ulimit -Hn)"
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 folder=$(mktemp -d)
 pids=()
@@ -62,11 +62,39 @@ router() {
         LLM_ROUTER_ADMIN_PORT=0 LLM_ROUTER_MINIMUM=1 "$@" "$(realpath "$binary")"
 }
 
-# provider COMMAND...: starts the imitated provider by `bench` and leaves HOST:PORT in $provider
+# haproxy_beside NAME PORT CORES [THREADS]: haproxy before the same provider
+haproxy_beside() {
+    local name=$1 port=$2 cores=$3
+    cat >"$folder/$name.cfg" <<END
+global
+    nbthread ${4:-1}
+    maxconn $(( ($(ulimit -n) - 100) / 2 ))
+defaults
+    mode http
+    option http-keep-alive
+    # Without these two haproxy holds chunks back to send several at once, and goes on reading after a client left.
+    option http-no-delay
+    option abortonclose
+    http-reuse always
+    timeout connect 5s
+    timeout client 10m
+    timeout server 10m
+    timeout http-keep-alive 10m
+frontend in
+    bind 127.0.0.1:$port
+    default_backend provider
+backend provider
+    server provider $provider pool-max-conn 20000
+END
+    gateway "$name" "$port" "$cores" haproxy -db -f "$folder/$name.cfg"
+}
+
+# provider CORES HOSTS COMMAND...: starts the imitated provider by `bench` and leaves HOST:PORT in $provider
 provider() {
-    taskset -c 1 "$@" provider >"$folder/provider.log" 2>&1 &
+    local cores=$1 hosts=$2 try
+    shift 2
+    taskset -c "$cores" "$@" provider --hosts "$hosts" >"$folder/provider.log" 2>&1 &
     pids+=($!)
-    local try
     for try in $(seq 100); do [ -s "$folder/provider.log" ] && break; sleep 0.1; done
     provider=$(sed -n 's|^http://||p' "$folder/provider.log")
     [ -n "$provider" ] || fail provider "did not start"

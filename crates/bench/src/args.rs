@@ -180,6 +180,9 @@ pub struct ProviderArgs {
     /// Address to listen on; port 0 takes a free one, and the first line printed tells which
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Listen on so many addresses, counted up from that of --listen, at the same port: each is a provider to a gateway
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub hosts: u32,
 }
 
 impl Command {

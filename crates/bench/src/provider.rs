@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::dialect::Dialect;
@@ -31,7 +32,8 @@ const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 /// A provider that listens.
 #[derive(Debug)]
 pub struct Provider {
-    listener: TcpListener,
+    /// The first one is at the address that was asked for.
+    listeners: Vec<TcpListener>,
     shared: Arc<Shared>,
 }
 
@@ -53,8 +55,27 @@ impl Provider {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(address: SocketAddr) -> Result<Self, Error> {
-        let listener = TcpListener::bind(address).await.map_err(Error::io("cannot listen"))?;
-        Ok(Self { listener, shared: Arc::default() })
+        Self::bind_many(address, 1).await
+    }
+
+    /// Listens on `hosts` addresses counted up from `address`, all at the same port.
+    ///
+    /// # Errors
+    /// When one of them cannot be bound, or there is none to count up to.
+    pub async fn bind_many(address: SocketAddr, hosts: u32) -> Result<Self, Error> {
+        let bind = async |address| TcpListener::bind(address).await.map_err(Error::io("cannot listen"));
+        let mut listeners = vec![bind(address).await?];
+        let port = listeners[0].local_addr().map_err(Error::io("the listener has no address"))?.port();
+        for host in 1..hosts {
+            let ip = match address.ip() {
+                IpAddr::V4(ip) => ip.to_bits().checked_add(host).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
+                IpAddr::V6(_) => None,
+            };
+            let none = io::Error::new(io::ErrorKind::InvalidInput, "only IPv4 addresses can be counted up");
+            let ip = ip.ok_or(none).map_err(Error::io("cannot listen on further addresses"))?;
+            listeners.push(bind(SocketAddr::new(ip, port)).await?);
+        }
+        Ok(Self { listeners, shared: Arc::default() })
     }
 
     /// Where it listens.
@@ -62,19 +83,27 @@ impl Provider {
     /// # Errors
     /// When the socket has no address any more.
     pub fn address(&self) -> Result<SocketAddr, Error> {
-        self.listener.local_addr().map_err(Error::io("the listener has no address"))
+        self.listeners[0].local_addr().map_err(Error::io("the listener has no address"))
     }
 
     /// Serves until the future is dropped.
     pub async fn serve(self) {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::spawn(converse(stream, Arc::clone(&self.shared)));
-                }
-                // Out of file descriptors: some will come back.
-                Err(_) => sleep(Duration::from_millis(10)).await,
+        let mut all = JoinSet::new();
+        for listener in self.listeners {
+            all.spawn(accept(listener, Arc::clone(&self.shared)));
+        }
+        all.join_all().await;
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, Arc::clone(&shared)));
             }
+            // Out of file descriptors: some will come back.
+            Err(_) => sleep(Duration::from_millis(10)).await,
         }
     }
 }

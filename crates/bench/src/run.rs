@@ -44,7 +44,7 @@ async fn serve(command: &Command, out: &mut dyn Write) -> Result<(), Error> {
     let Command::Provider(args) = command else {
         return Ok(());
     };
-    let provider = Provider::bind(args.listen).await?;
+    let provider = Provider::bind_many(args.listen, args.hosts).await?;
     let address = provider.address()?;
     writeln!(out, "http://{address}").and_then(|()| out.flush()).map_err(Error::io("cannot write the address"))?;
     provider.serve().await;
