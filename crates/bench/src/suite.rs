@@ -48,3 +48,31 @@ impl Job {
         jobs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translations_are_rows_of_their_own() {
+        let count = Job::suite(1, true, false).len();
+        let all = Job::suite(1, true, true);
+        let added: Vec<String> = all[count..].iter().map(Job::to_string).collect();
+        assert_eq!(added.len(), 12);
+        assert_eq!(added[0], "OpenAI client, Ollama provider: 1 KiB, 32 connections");
+    }
+
+    #[test]
+    fn who_does_not_translate_is_asked_in_the_dialect_of_the_provider() {
+        let translation = Some(Translation { client: Dialect::OpenAi, provider: Dialect::Anthropic });
+        let job = Job { translation, ..Job::suite(1, true, false).remove(1) };
+        let target = "http://127.0.0.1:1".parse().unwrap();
+        for (translates, dialect) in [(true, Dialect::OpenAi), (false, Dialect::Anthropic)] {
+            let (request, asked) = job.request(&target, translates, "m", &[]);
+            let request = String::from_utf8(request).unwrap();
+            assert!(request.starts_with(&format!("POST {} HTTP/1.1\r\n", dialect.path())), "{request}");
+            assert!(request.contains(r#""model":"m-anthropic""#), "{request}");
+            assert_eq!(asked, dialect);
+        }
+    }
+}

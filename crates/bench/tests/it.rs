@@ -97,6 +97,47 @@ fn every_load_gets_right_answers_from_the_provider() {
 }
 
 #[test]
+fn the_provider_speaks_every_dialect() {
+    let address = provider();
+    for path in ["api/chat", "v1/messages"] {
+        for load in ["closed", "streams --streams 4 --chunks 20 --pause 1", "streams --chunks 200 --pause 0"] {
+            let (kind, options) = load.split_once(' ').unwrap_or((load, "--connections 4"));
+            let line = format!("{kind} http://{address}/{path} {options} --requests 8 --rounds 1");
+            let (report, end) = bench(&line);
+            assert_eq!(end, Ok(()), "{line}: {report}");
+            assert_eq!(report["rows"][0]["targets"][0]["right"], 8, "{line}: {report}");
+        }
+    }
+}
+
+#[test]
+fn two_targets_are_compared_by_name() {
+    let address = provider();
+    let line = format!("closed one=http://{address} --against two=http://{address} --requests 8 --rounds 1 --compare");
+    let (report, end) = bench(&format!("{line} two/one"));
+    assert_eq!(end, Ok(()), "{report}");
+    let column = &report["rows"][0]["targets"][2];
+    assert_eq!(column["name"], "two/one");
+    assert!(column["figures"].as_array().unwrap().iter().any(|figure| figure["measure"] == "rate"), "{column}");
+    let (_, end) = bench(&format!("{line} two/three"));
+    assert_eq!(end.unwrap_err(), "no target is named \"three\"; there are one, two");
+}
+
+#[tokio::test]
+async fn a_provider_listens_on_as_many_hosts_as_it_is_told() {
+    let provider = Provider::bind_many("127.0.0.1:0".parse().unwrap(), 3).await.unwrap();
+    let port = provider.address().unwrap().port();
+    tokio::spawn(provider.serve());
+    for host in 1..=3 {
+        let target = format!("http://127.0.0.{host}:{port}");
+        let line = format!("closed {target} --connections 1 --requests 2 --rounds 1");
+        let (report, end) = tokio::task::spawn_blocking(move || bench(&line)).await.unwrap();
+        assert_eq!(end, Ok(()), "{report}");
+    }
+    assert!(Provider::bind_many("[::1]:0".parse().unwrap(), 2).await.is_err());
+}
+
+#[test]
 fn idle_streams_are_all_closed_when_the_client_leaves() {
     let address = provider();
     let (report, _) =
