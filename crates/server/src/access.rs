@@ -36,23 +36,31 @@ impl Observer for AccessLog {
 
 /// The line of a request, its end included.
 pub(crate) fn write(out: &mut Vec<u8>, format: LogFormat, now: &[u8], level: &str, facts: &Facts) {
-    let json = format == LogFormat::Json;
-    if json {
-        out.extend_from_slice(b"{\"timestamp\":\"");
-        out.extend_from_slice(now);
-        out.extend_from_slice(b"\",\"level\":\"");
-        out.extend_from_slice(level.as_bytes());
-        out.extend_from_slice(b"\",\"target\":\"access\"");
-    } else {
-        out.extend_from_slice(now);
-        out.extend_from_slice(if level.len() < 5 { b"  " } else { b" " });
-        out.extend_from_slice(level.as_bytes());
-        out.extend_from_slice(b" access:");
+    // Room for most lines at once.
+    out.reserve(ROOM);
+    match format {
+        LogFormat::Json => {
+            out.extend_from_slice(b"{\"timestamp\":\"");
+            out.extend_from_slice(now);
+            out.extend_from_slice(b"\",\"level\":\"");
+            out.extend_from_slice(level.as_bytes());
+            out.extend_from_slice(b"\",\"target\":\"access\"");
+            facts_of(&mut Line::<true> { out }, facts);
+            out.extend_from_slice(b"}\n");
+        }
+        LogFormat::Text => {
+            out.extend_from_slice(now);
+            out.extend_from_slice(if level.len() < 5 { b"  " } else { b" " });
+            out.extend_from_slice(level.as_bytes());
+            out.extend_from_slice(b" access:");
+            facts_of(&mut Line::<false> { out }, facts);
+            out.push(b'\n');
+        }
     }
-    let mut line = Line { out, json };
-    facts_of(&mut line, facts);
-    out.extend_from_slice(if json { b"}\n" } else { b"\n" });
 }
+
+/// What a line takes with names of ordinary length, in bytes.
+const ROOM: usize = 768;
 
 /// A field's name with what stands around it: one piece to write, not three.
 #[derive(Clone, Copy)]
@@ -67,7 +75,7 @@ macro_rules! name {
     };
 }
 
-fn facts_of(line: &mut Line<'_>, facts: &Facts) {
+fn facts_of<const JSON: bool>(line: &mut Line<'_, JSON>, facts: &Facts) {
     line.text(name!("id"), Some(&facts.id));
     if let Some(trace) = &facts.trace {
         line.text(name!("trace_id"), Some(&format!("{:032x}", trace.id)));
@@ -103,24 +111,45 @@ fn facts_of(line: &mut Line<'_>, facts: &Facts) {
     line.text(name!("error"), facts.error.as_deref());
 }
 
-/// A line under construction. What is not known is left out.
-struct Line<'a> {
+/// A line under construction, as JSON or as text. What is not known is left out.
+struct Line<'a, const JSON: bool> {
     out: &'a mut Vec<u8>,
-    json: bool,
 }
 
-impl Line<'_> {
+/// Which bytes stand for themselves, in JSON between quotes and in a line of text without any.
+const PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = 0x20_u8;
+    while byte < 0x7f {
+        if byte != b'"' && byte != b'\\' {
+            plain[byte as usize] = if byte == b' ' || byte == b'=' { QUOTED } else { QUOTED | BARE };
+        }
+        byte += 1;
+    }
+    plain
+};
+const QUOTED: u8 = 1;
+const BARE: u8 = 2;
+
+impl<const JSON: bool> Line<'_, JSON> {
+    // Inlined, so that each name is a constant to copy.
+    #[inline(always)]
     fn name(&mut self, name: Name) {
-        self.out.extend_from_slice(if self.json { name.json } else { name.text }.as_bytes());
+        self.out.extend_from_slice(if JSON { name.json } else { name.text }.as_bytes());
     }
 
+    #[inline(always)]
     fn text(&mut self, name: Name, value: Option<&str>) {
         let Some(value) = value else { return };
         self.name(name);
-        let plain = value.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\');
-        if plain && !self.json && !value.contains([' ', '=']) && !value.is_empty() {
+        self.value(value);
+    }
+
+    fn value(&mut self, value: &str) {
+        let plain = value.bytes().fold(QUOTED | BARE, |plain, byte| plain & PLAIN[usize::from(byte)]);
+        if !JSON && plain & BARE != 0 && !value.is_empty() {
             self.out.extend_from_slice(value.as_bytes());
-        } else if plain {
+        } else if plain & QUOTED != 0 {
             self.out.push(b'"');
             self.out.extend_from_slice(value.as_bytes());
             self.out.push(b'"');
@@ -130,35 +159,38 @@ impl Line<'_> {
         }
     }
 
+    #[inline(always)]
     fn number(&mut self, name: Name, value: Option<u64>) {
-        let Some(mut value) = value else { return };
+        let Some(value) = value else { return };
         self.name(name);
-        let mut digits = [0_u8; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + u8::try_from(value % 10).unwrap_or_default();
-            value /= 10;
-            if value == 0 {
-                break;
-            }
-        }
-        self.out.extend_from_slice(&digits[at..]);
+        self.digits(value);
     }
 
+    fn digits(&mut self, value: u64) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    #[inline(always)]
     fn word(&mut self, name: Name, value: bool) {
         self.name(name);
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// Milliseconds with three decimals.
+    #[inline(always)]
     fn millis(&mut self, name: Name, value: Option<Duration>) {
         let Some(value) = value else { return };
-        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
-        self.number(name, Some(micros / 1000));
-        let rest = micros % 1000;
-        let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or_default();
-        self.out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
+        self.name(name);
+        self.thousandths(value.as_secs().saturating_mul(1_000_000).saturating_add(value.subsec_micros().into()));
+    }
+
+    fn thousandths(&mut self, micros: u64) {
+        let mut buffer = itoa::Buffer::new();
+        // With four digits at least.
+        let digits = buffer.format(if micros < 1000 { micros + 1000 } else { micros }).as_bytes();
+        let (whole, rest) = digits.split_at(digits.len() - 3);
+        self.out.extend_from_slice(if micros < 1000 { b"0" } else { whole });
+        self.out.extend_from_slice(&[b'.', rest[0], rest[1], rest[2]]);
     }
 }
 

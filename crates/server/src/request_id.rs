@@ -16,10 +16,13 @@ pub(crate) fn of(headers: &HeaderMap) -> String {
 }
 
 fn hexadecimal(number: u64) -> String {
-    let digits = number.to_be_bytes().map(|byte| [byte >> 4, byte & 0xf]);
-    let mut text = String::with_capacity(16);
-    text.extend(digits.as_flattened().iter().map(|digit| char::from(b"0123456789abcdef"[usize::from(*digit)])));
-    text
+    let mut text = [0; 16];
+    for (at, digits) in number.to_be_bytes().iter().enumerate() {
+        for (half, digit) in [digits >> 4, digits & 0xf].into_iter().enumerate() {
+            text[2 * at + half] = b"0123456789abcdef"[usize::from(digit)];
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

@@ -1,28 +1,49 @@
 //! Moments as text: RFC 3339 in UTC, with microseconds.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    cell::Cell,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// `2026-11-23T04:29:48.123456Z`.
 pub(crate) fn rfc3339(moment: SystemTime) -> String {
     String::from_utf8_lossy(&digits(moment)).into_owned()
 }
 
-/// The same in ASCII.
+/// The same in ASCII. What changes once a second is made once a second.
 pub(crate) fn digits(moment: SystemTime) -> [u8; 27] {
+    thread_local! {
+        static LAST: Cell<(u64, [u8; 27])> = const { Cell::new((u64::MAX, [0; 27])) };
+    }
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (second, mut text) = LAST.get();
+    if second != since.as_secs() {
+        text = whole(since.as_secs());
+        LAST.set((since.as_secs(), text));
+    }
+    write(&mut text[20..26], u64::from(since.subsec_micros()));
+    text
+}
+
+fn whole(seconds: u64) -> [u8; 27] {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let mut text = *b"0000-00-00T00:00:00.000000Z";
-    let fields = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)];
-    for (at, width, value) in fields.into_iter().chain([(20, 6, u64::from(since.subsec_micros()))]) {
-        let mut rest = value;
-        for place in text[at..at + width].iter_mut().rev() {
-            *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
-        }
+    for (at, width, value) in
+        [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)]
+    {
+        write(&mut text[at..at + width], value);
     }
     text
+}
+
+/// The last digits of a number, as many as there are places.
+fn write(places: &mut [u8], mut number: u64) {
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// Year, month and day so many days after 1970 began, counted in eras of 400 years that begin in March.

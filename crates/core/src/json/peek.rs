@@ -97,7 +97,12 @@ impl<'a> Peek<'a> {
         let value = scan.at();
         scan.value()?;
         let member = Member { whole: start..scan.at(), value: value..scan.at() };
-        self.note(&text(&self.body[key], escaped), member)?;
+        let key = &self.body[key];
+        if escaped {
+            self.note(text(key, escaped).as_bytes(), member)?;
+        } else {
+            self.note(key, member)?;
+        }
         if scan.eat(b',') {
             return Ok(true);
         }
@@ -107,13 +112,13 @@ impl<'a> Peek<'a> {
         Ok(false)
     }
 
-    fn note(&mut self, key: &str, member: Member) -> Result<(), PeekError> {
+    fn note(&mut self, key: &[u8], member: Member) -> Result<(), PeekError> {
         let (name, slot) = match key {
-            "model" => ("model", &mut self.model),
-            "model_name" => ("model_name", &mut self.model_name),
-            "stream" => ("stream", &mut self.stream),
-            "stream_options" => ("stream_options", &mut self.stream_options),
-            "messages" => ("messages", &mut self.messages),
+            b"model" => ("model", &mut self.model),
+            b"model_name" => ("model_name", &mut self.model_name),
+            b"stream" => ("stream", &mut self.stream),
+            b"stream_options" => ("stream_options", &mut self.stream_options),
+            b"messages" => ("messages", &mut self.messages),
             _ => return Ok(()),
         };
         if slot.replace(member).is_some() { Err(PeekError::Duplicate(name)) } else { Ok(()) }

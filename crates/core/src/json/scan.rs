@@ -15,23 +15,16 @@ pub struct Fault {
     pub offset: usize,
 }
 
-/// Bytes of a string looked at together.
-const BLOCK: usize = 128;
-/// Words of a string looked at before blocks are tried.
+/// Words of a string looked at before its end is searched for.
 const FEW_WORDS: usize = 4;
 
 type Scan<T> = Result<T, Fault>;
 
-/// A cursor over JSON text. Strings, the bulk of an LLM request, are passed in words and blocks.
+/// A cursor over JSON text. Strings, the bulk of an LLM request, are passed many bytes at a time.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     non_ascii: bool,
-}
-
-/// True for a byte that ends a run of plain text in a string.
-fn stops(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 impl<'a> Scanner<'a> {
@@ -104,40 +97,23 @@ impl<'a> Scanner<'a> {
 
     /// Passes everything up to a quote, a backslash, a control character or the end.
     fn plain_run(&mut self) {
-        // Short strings and text full of escapes stop within a few words; long plain text is passed in blocks.
-        if self.plain_words(FEW_WORDS) {
+        // Short strings and text full of escapes stop within a few words.
+        if self.plain_words() {
             return;
         }
-        self.plain_blocks();
-        if self.plain_words(usize::MAX) {
-            return;
-        }
-        while let Some(&byte) = self.text.get(self.at) {
-            if stops(byte) {
-                return;
-            }
-            self.non_ascii |= byte >= 0x80;
-            self.at += 1;
-        }
+        let rest = &self.text[self.at..];
+        let run = &rest[..memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())];
+        // In a form the compiler turns into vector instructions.
+        let (least, all) = run.iter().fold((u8::MAX, 0), |(least, all), &byte| (byte.min(least), byte | all));
+        self.non_ascii |= all >= 0x80;
+        self.at += if least < 0x20 { run.iter().position(|&byte| byte < 0x20).unwrap_or_default() } else { run.len() };
     }
 
-    /// Passes whole blocks of plain text, in a form the compiler turns into vector instructions.
-    fn plain_blocks(&mut self) {
-        while let Some(block) = self.text.get(self.at..self.at + BLOCK) {
-            let (stop, all) = block.iter().fold((false, 0), |(stop, all), &byte| (stop | stops(byte), all | byte));
-            if stop {
-                return;
-            }
-            self.non_ascii |= all >= 0x80;
-            self.at += BLOCK;
-        }
-    }
-
-    /// Passes up to `limit` words of eight bytes; `true` when one of them held the end of the plain text.
-    fn plain_words(&mut self, limit: usize) -> bool {
+    /// Passes a few words of eight bytes; `true` when one of them held the end of the plain text.
+    fn plain_words(&mut self) -> bool {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHS: u64 = 0x8080_8080_8080_8080;
-        for _ in 0..limit {
+        for _ in 0..FEW_WORDS {
             let Some(chunk) = self.text.get(self.at..self.at + 8) else { return false };
             let word = u64::from_le_bytes(chunk.try_into().expect("the slice has eight bytes"));
             let quote = word ^ (ONES * u64::from(b'"'));

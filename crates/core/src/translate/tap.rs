@@ -1,5 +1,7 @@
 //! Reads usage numbers off an answer that is passed on untouched, without parsing its frames.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 use serde::Deserialize;
 
@@ -15,6 +17,8 @@ const TAIL: usize = 2 * 1024;
 /// How much of its beginning: Anthropic's first event has the tokens read.
 const HEAD: usize = 2 * 1024;
 const USAGE: &[u8] = b"\"usage\"";
+/// Made once: making it takes longer than looking through a short answer.
+static USAGES: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(USAGE));
 /// The longest mark looked for, in bytes.
 const MARK: usize = 64;
 
@@ -34,7 +38,7 @@ impl StreamTap {
     #[must_use]
     pub fn new(operation: Operation) -> Self {
         let surface = surface(operation);
-        Self { surface, head: Vec::new(), tail: Vec::with_capacity(2 * TAIL), ending: false }
+        Self { surface, head: Vec::new(), tail: Vec::new(), ending: false }
     }
 
     /// Takes the next bytes.
@@ -75,7 +79,7 @@ impl StreamTap {
                 })
             }
             Surface::Anthropic => {
-                let first = memmem::find_iter(&self.head, USAGE).find_map(|at| at_key(&self.head, at));
+                let first = USAGES.find_iter(&self.head).find_map(|at| at_key(&self.head, at));
                 let last = object::<anthropic::UsageWire>(tail);
                 match (first.map(|wire: anthropic::UsageWire| Usage::from(wire)), last.map(Usage::from)) {
                     (Some(mut usage), Some(later)) => {
@@ -131,7 +135,7 @@ fn blank_line(bytes: &[u8]) -> bool {
 /// The last `usage` object in these bytes.
 fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     // Forwards, which is far quicker; behind the last object there may be a `null`.
-    let last = memmem::find_iter(bytes, USAGE).last()?;
+    let last = USAGES.find_iter(bytes).last()?;
     at_key(bytes, last).or_else(|| memmem::rfind_iter(&bytes[..last], USAGE).find_map(|at| at_key(bytes, at)))
 }
 
@@ -139,7 +143,11 @@ fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 fn at_key<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: usize) -> Option<T> {
     let after = bytes[at + USAGE.len()..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
     after.starts_with(b"{").then_some(())?;
-    serde_json::Deserializer::from_slice(after).into_iter::<T>().next()?.ok()
+    // As text where it is text: then it is checked once, and not string by string.
+    match str::from_utf8(after) {
+        Ok(text) => serde_json::Deserializer::from_str(text).into_iter().next()?.ok(),
+        Err(_) => serde_json::Deserializer::from_slice(after).into_iter().next()?.ok(),
+    }
 }
 
 /// The last number under this name.

@@ -10,5 +10,5 @@ pub(crate) use self::{
     framing::{Framing, FramingError, persistent},
     head::{Collected, HeadError, request, response},
     memory::{Reading, fill, read},
-    outgoing::Outgoing,
+    outgoing::{Outgoing, chunk_size, content_length},
 };

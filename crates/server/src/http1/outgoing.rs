@@ -1,7 +1,7 @@
 //! Bytes on their way out. Small ones are gathered into one write; a large one goes beside them without being copied.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -14,12 +14,45 @@ use tokio::io::AsyncWrite;
 const LARGE: usize = 4 * 1024;
 /// How much is gathered before a write, in bytes.
 const ENOUGH: usize = 16 * 1024;
+/// A gathering place begins with this much room, in bytes: a head and a short body.
+const FIRST: usize = 2 * 1024;
 /// A gathering place larger than this is not kept, in bytes.
-const SPARE: usize = 64 * 1024;
+const SPARE: usize = 20 * 1024;
+/// The most emptied places that a thread keeps: so many connections gather before they all write.
+const MOST_EMPTIED: usize = 32;
 
 thread_local! {
-    /// An emptied gathering place for whoever writes next: a connection that waits holds none.
-    static EMPTIED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Emptied gathering places for whoever writes next: a connection that waits holds none.
+    static EMPTIED: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn place() -> Vec<u8> {
+    EMPTIED.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(FIRST))
+}
+
+fn keep(mut emptied: Vec<u8>) {
+    if (1..=SPARE).contains(&emptied.capacity()) {
+        emptied.clear();
+        EMPTIED.with_borrow_mut(|kept| {
+            if kept.len() < MOST_EMPTIED {
+                kept.push(emptied);
+            }
+        });
+    }
+}
+
+/// The line that tells how long a body is (RFC 9112, 6.2).
+pub(crate) fn content_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The line before a chunk: its size in hexadecimal (RFC 9112, 7.1).
+pub(crate) fn chunk_size(out: &mut Vec<u8>, size: usize) {
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    out.extend((0..digits).rev().map(|place| b"0123456789abcdef"[size >> (4 * place) & 0xf]));
+    out.extend_from_slice(b"\r\n");
 }
 
 /// What is to be written, in order: the gathered, one large piece, and what was gathered behind it.
@@ -49,7 +82,7 @@ impl Outgoing {
             return &mut self.behind;
         }
         if self.gathered.capacity() == 0 {
-            self.gathered = EMPTIED.take();
+            self.gathered = place();
         }
         &mut self.gathered
     }
@@ -96,15 +129,12 @@ impl Outgoing {
         }
         self.large = Bytes::new();
         self.written = written - front - large;
-        let mut emptied = std::mem::replace(&mut self.gathered, std::mem::take(&mut self.behind));
+        let emptied = std::mem::replace(&mut self.gathered, std::mem::take(&mut self.behind));
         if self.written == self.gathered.len() {
             self.written = 0;
             self.gathered = Vec::new();
         }
-        if emptied.capacity() <= SPARE {
-            emptied.clear();
-            EMPTIED.set(emptied);
-        }
+        keep(emptied);
     }
 }
 

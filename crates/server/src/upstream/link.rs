@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io::{self, Write as _},
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -14,7 +14,10 @@ use llm_router_endpoints::{Body, BodyError};
 
 use super::stream::Stream;
 use crate::{
-    http1::{Collected, Framing, FramingError, HeadError, Outgoing, Reading, persistent, read, response},
+    http1::{
+        Collected, Framing, FramingError, HeadError, Outgoing, Reading, chunk_size, content_length, persistent, read,
+        response,
+    },
     tasks::after_the_others,
 };
 
@@ -232,8 +235,7 @@ impl Sending {
             return self.out.add(data);
         }
         if !data.is_empty() {
-            // Writing to memory cannot fail.
-            let _ = write!(self.out.small(), "{:x}\r\n", data.len());
+            chunk_size(self.out.small(), data.len());
             self.out.add(data);
             self.out.small().extend_from_slice(b"\r\n");
         }
@@ -256,10 +258,7 @@ fn write_head(out: &mut Vec<u8>, method: &Method, uri: &Uri, headers: &HeaderMap
     }
     match length {
         Some(0) if matches!(*method, Method::GET | Method::HEAD) => {}
-        Some(length) => {
-            // Writing to memory cannot fail.
-            let _ = write!(out, "content-length: {length}\r\n");
-        }
+        Some(length) => content_length(out, length),
         None => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
