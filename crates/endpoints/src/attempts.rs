@@ -15,6 +15,7 @@ use crate::{
     images::Pictures,
     judge::{Answer, Attempt, Reading, judge},
     memory::Memory,
+    moment,
     phases::Trouble,
     prepare::{Plan, Prepared},
     state::{Lease, Pool},
@@ -126,7 +127,7 @@ impl Attempts<'_> {
                 (self.note)(Note::OverBudget);
                 break;
             }
-            let began = Instant::now();
+            let began = moment::now();
             let lease = match self.pool.acquire(self.wish.demand(self.pool, tried)).await {
                 Ok(lease) => lease,
                 Err(error) => {
@@ -134,7 +135,7 @@ impl Attempts<'_> {
                     break;
                 }
             };
-            (self.note)(Note::Chosen(&lease, began.elapsed()));
+            (self.note)(Note::Chosen(&lease, moment::now() - began));
             let prepared = match (self.plan)(lease.target()) {
                 Ok(Plan::Send(prepared)) => prepared,
                 Ok(Plan::Answer(answer)) => return Ok(Outcome::Unasked(answer)),
@@ -218,7 +219,7 @@ pub(crate) async fn exchange(
     let Prepared { request, translator, losses, stream, uncounted } = prepared;
     let sent = send(upstream, plan, lease.target(), request).await;
     if let Ok(response) = &sent {
-        heard(Heard { connected: response.extensions().get().copied(), at: Instant::now() });
+        heard(Heard { connected: response.extensions().get().copied(), at: moment::now().into_std() });
     }
     judge(sent, lease, Reading { translator, losses, stream, uncounted, started, memory }).await
 }

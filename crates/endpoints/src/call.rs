@@ -1,12 +1,17 @@
 //! One request on its way through an endpoint.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http_body::Body as _;
 use llm_router_core::dialect::Surface;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
     body::{Body, BodyError},
@@ -14,6 +19,7 @@ use crate::{
     error::Error,
     life::Life,
     memory::{Held, Memory},
+    moment,
     record::Record,
     state::State,
     upstream::Upstream,
@@ -100,13 +106,13 @@ async fn collect(mut body: Body, most: usize, within: Duration, memory: &Memory)
     // What is announced is refused at once where there is no room for it, but only what comes is counted.
     memory.has_room(usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX))?;
     let mut held = memory.hold();
-    let until = Instant::now() + within;
+    let until = moment::after(within);
     let announced = body.size_hint().exact().map_or(0, |n| n.min(AHEAD) as usize);
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     loop {
-        let frame = timeout_at(until, poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)));
-        let frame = match frame.await.map_err(|_| Error::BodyTimeout(within))? {
+        let frame = moment::within(until, pin!(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)))).await;
+        let frame = match frame.map_err(|_| Error::BodyTimeout(within))? {
             None => break,
             Some(Ok(frame)) => frame,
             Some(Err(BodyError::TooLarge(most))) => return Err(Error::BodyTooLarge(most)),

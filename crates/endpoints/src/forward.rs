@@ -1,9 +1,9 @@
 //! Forwards a client's request: peek, ask, and relay the answer.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -16,7 +16,6 @@ use llm_router_core::{
     settings::word,
     translate,
 };
-use tokio::time::{timeout, timeout_at};
 
 use crate::{
     affinity,
@@ -30,6 +29,7 @@ use crate::{
     leaving::{Asking, Bounds, Kept, Progress},
     life::Life,
     memory::Held,
+    moment,
     prepare::Source,
     record::{Outcome as End, Record},
     relay::{Relay, Terms},
@@ -52,7 +52,7 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let body = call.read_body().await?;
     let headers = std::mem::take(&mut call.head.headers);
     let limit = own_limit(&headers)?;
-    let started = call.record.as_ref().map_or_else(Instant::now, |record| record.started);
+    let started = call.record.as_ref().map_or_else(|| moment::now().into_std(), |record| record.started);
     let progress = Arc::new(Progress::default());
     let order = Order {
         operation,
@@ -74,7 +74,8 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let asked = if every.is_zero() || !waiting::has_comments(call.surface) {
         asking.await
     } else {
-        match timeout(every.saturating_sub(started.elapsed()), &mut asking).await {
+        let silent = moment::now().into_std().saturating_duration_since(started);
+        match moment::within(moment::after(every.saturating_sub(silent)), Pin::new(&mut asking)).await {
             Ok(asked) => asked,
             Err(_) if progress.streams.get() == Some(&true) => return Ok(waiting::begin(asking, call.surface, every)),
             Err(_) => asking.await,
@@ -169,9 +170,9 @@ impl Order {
             unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
             stream_usage: state.settings.upstream.stream_usage,
             pictures: &pictures,
-            now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            now: moment::wall().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
-        let started = self.record.as_ref().map_or_else(Instant::now, |record| record.started);
+        let started = self.record.as_ref().map_or_else(|| moment::now().into_std(), |record| record.started);
         let total = pool.model.options.timeouts.total.or(state.settings.upstream.timeouts.total);
         let total = total.into_iter().chain(self.limit).min();
         self.deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
@@ -195,7 +196,7 @@ impl Order {
         let attempts = pin!(Attempts { upstream, pool, plan, wish, pictures, started, note }.run());
         match self.deadline {
             None => attempts.await,
-            Some((at, total)) => timeout_at(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),
+            Some((at, total)) => moment::within(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),
         }
     }
 

@@ -16,12 +16,12 @@ use llm_router_core::{
     dialect::ErrorKind,
     translate::{Losses, ReplyTranslator},
 };
-use tokio::time::timeout;
 
 use crate::{
     body::{Body, BodyError},
     headers,
     memory::{Full, Held, Memory},
+    moment,
     preamble::{Beginning, beginning, told},
     state::Lease,
     target::Target,
@@ -168,7 +168,7 @@ async fn read(
         provider,
     });
     let most = memory.largest_answer();
-    match timeout(limits.first_token, pin!(begin(&mut answer, most, stream, started))).await {
+    match moment::within(moment::after(limits.first_token), pin!(begin(&mut answer, most, stream, started))).await {
         Ok(begun) => begun?,
         Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token).into()),
     }
@@ -299,7 +299,7 @@ fn own_headers(theirs: &HeaderMap, content_type: &'static str) -> HeaderMap {
 /// The next bytes, if any come within the limit; `None` at the end.
 async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, UpstreamError> {
     loop {
-        match timeout(idle, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx))).await {
+        match moment::within(moment::after(idle), pin!(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)))).await {
             Err(_) => return Err(UpstreamError::HeadTimeout(idle)),
             Ok(None) => return Ok(None),
             Ok(Some(Err(BodyError::Cut(cause)))) => return Err(UpstreamError::Broken(cause)),

@@ -86,6 +86,7 @@ mod leaving;
 mod life;
 mod lists;
 mod memory;
+pub mod moment;
 mod passthrough;
 mod phases;
 mod ping;

@@ -16,6 +16,7 @@ use crate::{
     capture::{Capture, Captured},
     client_key::ClientKey,
     error::Error,
+    moment,
     phases::{Hedge, Phases, Trouble, Try},
     state::Lease,
     trace::Trace,
@@ -213,9 +214,14 @@ impl Record {
     /// Begins a record; until something else is noted, the client is taken to have gone away.
     #[must_use]
     pub fn new(id: String, method: http::Method, route: Arc<str>, observer: Arc<dyn Observer>) -> Box<Self> {
-        let facts = Facts::new(id, method, route, Instant::now());
+        let facts = Facts::new(id, method, route, moment::now().into_std());
         observer.started();
         Box::new(Self { facts, observer, capture: None })
+    }
+
+    /// From the start until now.
+    fn passed(&self) -> Duration {
+        moment::now().into_std().saturating_duration_since(self.facts.started)
     }
 
     /// Notes the router's own refusal.
@@ -234,7 +240,7 @@ impl Record {
     }
 
     fn failed(&mut self, provider: Arc<str>, trouble: Trouble, began: Duration) {
-        let took = self.facts.started.elapsed().saturating_sub(began);
+        let took = self.passed().saturating_sub(began);
         if self.facts.tries.len() < MOST_TRIES {
             self.facts.tries.push(Try { provider, trouble, began, took });
         }
@@ -267,13 +273,13 @@ impl Record {
     /// Notes the request's body.
     pub(crate) fn body(&mut self, body: &[u8], capture: Option<&Arc<settings::Capture>>) {
         self.facts.received = body.len() as u64;
-        self.facts.phases.body = self.facts.started.elapsed();
+        self.facts.phases.body = self.passed();
         self.capture = capture.and_then(|settings| Capture::begin(settings, body));
     }
 
     /// Notes a piece of the answer on its way to the client.
     pub(crate) fn piece(&mut self, data: &[u8]) {
-        let at = self.facts.started.elapsed();
+        let at = self.passed();
         self.facts.first_byte.get_or_insert(at);
         self.facts.phases.piece(at);
         self.facts.sent += data.len() as u64;
@@ -288,7 +294,7 @@ impl Record {
 
     /// Notes that the first piece goes to the client's connection.
     pub(crate) fn handed(&mut self) {
-        let at = self.facts.started.elapsed();
+        let at = self.passed();
         self.facts.phases.handed.get_or_insert(at);
     }
 
@@ -323,7 +329,7 @@ impl Record {
             Note::Hedging(lease) => {
                 self.chosen(lease);
                 self.facts.attempts += 1;
-                let (given_up, began) = (lease.target().provider().id.clone(), self.facts.started.elapsed());
+                let (given_up, began) = (lease.target().provider().id.clone(), self.passed());
                 self.facts.hedge = Some(Box::new(Hedge { won: false, given_up: Some(given_up), began }));
             }
             Note::HedgeFailed(trouble) => self.hedge_failed(*trouble),
@@ -332,7 +338,8 @@ impl Record {
             Note::Asking(target) => {
                 self.facts.provider = Some(Arc::clone(&target.provider().id));
                 self.facts.attempts += 1;
-                self.facts.forwarded = Some(self.facts.started.elapsed());
+                // What was done until here was done within one poll, and is to be told all the same.
+                self.facts.forwarded = Some(moment::fresh().into_std().saturating_duration_since(self.facts.started));
             }
             Note::Failed(error) => {
                 self.note_error(*error);
@@ -368,11 +375,11 @@ impl std::ops::DerefMut for Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.facts.took = self.facts.started.elapsed();
+        self.facts.took = self.passed();
         if let Some(capture) = self.capture.take() {
             self.facts.captured = capture.finish(self.facts.model.as_deref()).map(Arc::new);
         }
-        self.facts.at = SystemTime::now();
+        self.facts.at = moment::wall();
         let (route, started) = (Arc::clone(&self.facts.route), self.facts.started);
         // What is left behind is dropped at once.
         let nothing = Facts::new(String::new(), http::Method::GET, route, started);

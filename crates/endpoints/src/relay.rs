@@ -1,7 +1,6 @@
 //! The answer of a provider on its way to the client: it holds the lease, watches the clock, and ends honestly.
 
 use std::{
-    future::Future as _,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -11,13 +10,14 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use llm_router_balancer::Failure;
 use llm_router_core::dialect::{ErrorInfo, ErrorKind, Surface};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::{
     body::{Body, BodyError},
     boundary::Boundary,
     life::{Life, Phase, Until},
     memory::{Full, Held},
+    moment::{self, Alarm},
     record::{Outcome, Record},
     state::Lease,
     view::View,
@@ -59,7 +59,9 @@ pub(crate) struct Relay {
     /// When the client last got something.
     handed: Instant,
     boundary: Boundary,
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
+    /// When a broken answer is given up, once it is broken.
+    last_words: Option<Instant>,
     stop: Until,
     /// Found behind bytes that the client is to see first.
     fault: Option<BodyError>,
@@ -90,7 +92,7 @@ impl Relay {
         record: Option<Box<Record>>,
         terms: Terms,
     ) -> Self {
-        let now = Instant::now();
+        let now = moment::now();
         let mut relay = Self {
             body,
             first,
@@ -102,14 +104,13 @@ impl Relay {
             silent_since: now,
             handed: now,
             boundary: Boundary::default(),
-            alarm: Box::pin(sleep_until(now)),
+            alarm: Alarm::default(),
+            last_words: None,
             fault: None,
             failed: None,
             ended: false,
             left: false,
         };
-        let next = relay.next_alarm();
-        relay.alarm.as_mut().reset(next);
         let first = relay.first.clone();
         relay.came(&first);
         relay
@@ -184,16 +185,25 @@ impl Relay {
         }
         let event = self.terms.events.map(|surface| self.view.abort(surface, &told(&error))).unwrap_or_default();
         self.failed = Some(error);
-        self.alarm.as_mut().reset(Instant::now() + LAST_WORDS);
+        self.last_words = Some(moment::fresh() + LAST_WORDS);
         if event.is_empty() {
-            return self.alarm.as_mut().poll(cx).map(|()| self.failed.take().map(Err));
+            return self.give_up(cx);
         }
         Poll::Ready(Some(Ok(Frame::data(event.into()))))
     }
 
+    /// Aborts the transfer, after a moment: an error that comes at once would overtake what is buffered on its way out.
+    fn give_up(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(at) = self.last_words {
+            ready!(self.alarm.poll(at, cx));
+        }
+        Poll::Ready(self.failed.take().map(Err))
+    }
+
     /// Bytes of the provider as the client is to see them.
     fn convert(&mut self, data: Bytes) -> Result<Bytes, BodyError> {
-        let elapsed = self.record.as_ref().map(|record| record.started.elapsed());
+        let elapsed =
+            self.record.as_ref().map(|record| moment::now().into_std().saturating_duration_since(record.started));
         let (data, fault) = self.view.frame(data, elapsed);
         let room = self.terms.held.set(self.view.held()).err().map(|Full(most)| BodyError::MemoryFull(most));
         match (data, fault.or(room)) {
@@ -210,7 +220,7 @@ impl Relay {
     fn hand(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.terms.keepalive.is_some() {
             self.boundary.passed(&data);
-            self.handed = Instant::now();
+            self.handed = moment::now();
         }
         // After the last byte of a known length nobody asks again.
         if self.view.is_untouched() && self.body.is_end_stream() || matches!(self.body, Body::Empty) {
@@ -225,15 +235,10 @@ impl Relay {
             return Some(Ring::Broken(BodyError::Stopping));
         }
         if self.terms.events.is_some() && self.view.is_done() {
-            // Set anew with every look, it would never ring.
-            let end = self.silent_since + AFTERWARDS;
-            if self.alarm.deadline() > end {
-                self.alarm.as_mut().reset(end);
-            }
-            return self.alarm.as_mut().poll(cx).is_ready().then_some(Ring::Done);
+            return self.alarm.poll(self.silent_since + AFTERWARDS, cx).is_ready().then_some(Ring::Done);
         }
-        while self.alarm.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
+        while self.alarm.poll(self.next_alarm(), cx).is_ready() {
+            let now = moment::now();
             if let Some((deadline, total)) = self.terms.deadline
                 && now >= deadline
             {
@@ -246,9 +251,6 @@ impl Relay {
             if quiet {
                 self.handed = now;
             }
-            // Frames came since the alarm was set. It is moved here alone, not with every frame.
-            let next = self.next_alarm();
-            self.alarm.as_mut().reset(next);
             if quiet && self.boundary.is_here() {
                 return Some(Ring::Comment);
             }
@@ -284,9 +286,7 @@ impl HttpBody for Relay {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         if this.failed.is_some() {
-            // An error that comes at once would overtake what is buffered on its way out.
-            ready!(this.alarm.as_mut().poll(cx));
-            return Poll::Ready(this.failed.take().map(Err));
+            return this.give_up(cx);
         }
         if this.ended {
             return Poll::Ready(None);
@@ -316,7 +316,7 @@ impl HttpBody for Relay {
                 }
                 Poll::Ready(Some(Err(error))) => return this.fail(error, cx),
                 Poll::Ready(Some(Ok(frame))) => {
-                    this.silent_since = Instant::now();
+                    this.silent_since = moment::now();
                     let Ok(data) = frame.into_data() else { continue };
                     match this.convert(data) {
                         Err(error) => return this.fail(error, cx),

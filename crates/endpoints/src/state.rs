@@ -24,20 +24,21 @@ use crate::{
     endpoint::{self, Endpoint},
     error::Error,
     memory::Memory,
+    moment::PollClock,
     route::{DuplicateRoute, Match, Table},
     shared_leases::SharedLeases,
     target::Target,
 };
 
 /// The right to have one request on a provider.
-pub type Lease = llm_router_balancer::Lease<Target>;
+pub type Lease = llm_router_balancer::Lease<Target, PollClock>;
 
 /// A model and the balancer over its providers.
 pub struct Pool {
     /// The model.
     pub model: Arc<Model>,
     /// Chooses among its providers. A reload hands it on, with all it has learned.
-    pub balancer: Arc<Balancer<Target>>,
+    pub balancer: Arc<Balancer<Target, AnyStrategy, PollClock>>,
     strategy: String,
     queue: Queue,
     retry: Retry,
@@ -92,6 +93,7 @@ impl Pool {
                 let mut builder = Balancer::builder()
                     .name(Arc::clone(&model.name))
                     .strategy(strategy)
+                    .clock(PollClock)
                     .endpoints(members.iter().cloned())
                     .fleet(fleet)
                     .queue(QueueSettings { max_waiting: queue.size, max_wait: queue.timeout })

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::{Body as HttpBody, Frame};
 use llm_router_core::dialect::{ErrorInfo, Surface};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 
 use crate::{
     body::{Body, BodyError},
     boundary::Boundary,
     forward::{Asked, Settled},
     leaving::Asking,
+    moment::{self, Alarm},
 };
 
 /// How long the connection may take to send an error event before the transfer is aborted behind it.
@@ -30,7 +31,7 @@ pub(crate) fn has_comments(surface: Surface) -> bool {
 
 /// The head of a stream that has nothing to tell yet. What fails from here on is told inside the stream.
 pub(crate) fn begin(asked: Asking, surface: Surface, every: Duration) -> Response<Body> {
-    let waiting = Waiting { stage: Stage::Asking(asked), surface, every, next: Box::pin(sleep(Duration::ZERO)) };
+    let waiting = Waiting { stage: Stage::Asking(asked), surface, every, next: moment::now(), alarm: Alarm::default() };
     let mut response = Response::new(Body::stream(waiting));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
@@ -52,7 +53,9 @@ struct Waiting {
     stage: Stage,
     surface: Surface,
     every: Duration,
-    next: Pin<Box<Sleep>>,
+    /// When the client next hears something.
+    next: Instant,
+    alarm: Alarm,
 }
 
 impl Waiting {
@@ -70,7 +73,7 @@ impl Waiting {
 
     fn fail(&mut self, told: &ErrorInfo) -> Bytes {
         self.stage = Stage::Failed(Some(BodyError::Cut(told.message.clone().into())));
-        self.next.as_mut().reset(Instant::now() + LAST_WORDS);
+        self.next = moment::fresh() + LAST_WORDS;
         self.surface.stream_error(told).into()
     }
 }
@@ -85,7 +88,7 @@ impl HttpBody for Waiting {
             match &mut this.stage {
                 Stage::Answering(body) => return Pin::new(body).poll_frame(cx),
                 Stage::Failed(error) => {
-                    ready!(this.next.as_mut().poll(cx));
+                    ready!(this.alarm.poll(this.next, cx));
                     return Poll::Ready(error.take().map(Err));
                 }
                 Stage::Asking(asking) => match Pin::new(asking).poll(cx) {
@@ -95,8 +98,8 @@ impl HttpBody for Waiting {
                         }
                     }
                     Poll::Pending => {
-                        ready!(this.next.as_mut().poll(cx));
-                        this.next.as_mut().reset(Instant::now() + this.every);
+                        ready!(this.alarm.poll(this.next, cx));
+                        this.next = moment::after(this.every);
                         return Poll::Ready(Some(Ok(Frame::data(Boundary::COMMENT))));
                     }
                 },

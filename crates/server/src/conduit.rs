@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use llm_router_endpoints::{Body, BodyError};
+use llm_router_endpoints::{Body, BodyError, moment};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
@@ -63,7 +63,7 @@ impl Clock {
     }
 
     fn passed(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+        u64::try_from((moment::now() - self.opened).as_millis()).unwrap_or(u64::MAX - 1)
     }
 
     /// Notes whether the client takes what is written.

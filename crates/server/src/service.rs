@@ -10,7 +10,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
-    Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, Upstream,
+    Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, State, Upstream,
     route::{Match, Scope},
 };
 use percent_encoding::percent_decode_str;
@@ -39,10 +39,9 @@ pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Requ
     let id = request_id::of(request.headers());
     let id_value = HeaderValue::from_str(&id);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let state = worker.shared.state();
+    let state = worker.shared.state().clone();
     let allowed = cors::allowed(&state.settings.server.cors_origins, origin);
-    drop(state);
-    let mut response = route(&worker, id, under_way, request).await;
+    let mut response = route(&worker, state, id, under_way, request).await;
     if let Ok(id) = id_value {
         if anthropic {
             response.headers_mut().entry(ANTHROPIC_REQUEST_ID).or_insert_with(|| id.clone());
@@ -58,9 +57,14 @@ pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Requ
     response.map(|body| Tracked::new(body, in_flight, one))
 }
 
-async fn route(worker: &Arc<Worker>, id: String, under_way: usize, request: Request<Body>) -> Response<Body> {
+async fn route(
+    worker: &Arc<Worker>,
+    state: Arc<State>,
+    id: String,
+    under_way: usize,
+    request: Request<Body>,
+) -> Response<Body> {
     let (mut head, body) = request.into_parts();
-    let state = worker.shared.state().clone();
     let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
     let observer = Arc::clone(&worker.shared.witness) as Arc<dyn Observer>;
     let (method, key) = (head.method.clone(), ClientKey::of(&head.headers));

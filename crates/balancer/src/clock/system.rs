@@ -16,19 +16,25 @@ use crate::sync::lock;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
-fn elapsed() -> Duration {
-    static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    ORIGIN.get_or_init(Instant::now).elapsed()
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> Tick {
-        let passed = elapsed();
+impl SystemClock {
+    /// The moment as this clock tells it, for a program that has read the machine's clock already. Moments before the
+    /// clock was first used are its origin.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
+    pub fn tick_at(moment: Instant) -> Tick {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        let passed = moment.saturating_duration_since(*ORIGIN.get_or_init(Instant::now));
         // In this order no 128 bits are needed; five centuries fit.
         Tick::from_nanos(
             passed.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(passed.subsec_nanos())),
         )
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
+    fn now(&self) -> Tick {
+        Self::tick_at(Instant::now())
     }
 
     fn sleep_until(&self, at: Tick) -> Sleep {

@@ -2,14 +2,15 @@
 
 use std::{
     cell::RefCell,
-    io::Write as _,
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version, header};
 
-use crate::http1::Outgoing;
+use llm_router_endpoints::moment;
+
+use crate::http1::{Outgoing, chunk_size, content_length};
 
 /// What an answer's form depends on.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,7 @@ impl Coding {
                 out.add(piece);
             }
             Self::Chunked => {
-                size_line(out.small(), piece.len());
+                chunk_size(out.small(), piece.len());
                 out.add(piece);
                 out.small().extend_from_slice(b"\r\n");
             }
@@ -84,11 +85,6 @@ impl Coding {
         }
         Ok(())
     }
-}
-
-fn size_line(out: &mut Vec<u8>, size: usize) {
-    // Writing to memory cannot fail.
-    let _ = write!(out, "{size:x}\r\n");
 }
 
 /// Writes the head of an answer. What frames the body and what becomes of the connection are told here alone.
@@ -116,8 +112,7 @@ pub(super) fn write_head(
         (Coding::Chunked, _) => line(out, "transfer-encoding", b"chunked"),
         // What a body would have had is told where only the head is wanted (RFC 9110, 9.3.2).
         (Coding::Length(length), _) | (Coding::Nothing, Some(length)) if has_length(status) => {
-            // Writing to memory cannot fail.
-            let _ = write!(out, "content-length: {length}\r\n");
+            content_length(out, length);
         }
         _ => {}
     }
@@ -149,7 +144,7 @@ fn date(out: &mut Vec<u8>) {
     thread_local! {
         static LINE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = moment::wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     LINE.with_borrow_mut(|(made, text)| {
         if *made != now || text.is_empty() {
             let time = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(now));

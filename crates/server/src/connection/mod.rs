@@ -17,7 +17,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use llm_router_core::settings::Server;
-use llm_router_endpoints::{Life, Phase, Until};
+use llm_router_endpoints::{Life, Phase, Until, moment};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -145,17 +145,29 @@ fn drive(mut connection: impl Drive, clock: Arc<Clock>, patience: Patience, life
     async move {
         let mut look = pin!(sleep_until(clock.next_look(patience).unwrap_or_else(Instant::now)));
         let mut draining = Until::new(life.clone(), Phase::Draining);
+        // Whether the timer knows this task: it need not be told with every poll.
+        let mut known = false;
         let mut go_on = |connection: &mut dyn Drive, cx: &mut Context<'_>| {
-            if connection.drive(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            while look.as_mut().poll(cx).is_ready() {
+            loop {
+                let (driven, alarm) = moment::poll(cx, |cx| connection.drive(cx));
+                if driven.is_ready() {
+                    return Poll::Ready(());
+                }
+                // The timer is moved when it must ring earlier. It may ring too early, which costs a poll, and seldom does.
+                if alarm.is_some_and(|alarm| alarm < look.deadline()) {
+                    look.as_mut().reset(alarm.unwrap_or_else(Instant::now));
+                    known = false;
+                }
+                if known && !look.is_elapsed() || look.as_mut().poll(cx).is_pending() {
+                    known = true;
+                    return Poll::Pending;
+                }
                 match clock.next_look(patience) {
                     Some(next) => look.as_mut().reset(next),
                     None => return Poll::Ready(()),
                 }
+                known = false;
             }
-            Poll::Pending
         };
         let ended = poll_fn(|cx| match go_on(&mut connection, cx) {
             Poll::Ready(()) => Poll::Ready(true),

@@ -8,15 +8,11 @@ mod link;
 mod pool;
 mod stream;
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use llm_router_core::settings::Settings;
-use llm_router_endpoints::{Body, BoxFuture, Connected, FetchFault, Remote, Target, Upstream, UpstreamError};
+use llm_router_endpoints::{Body, BoxFuture, Connected, FetchFault, Remote, Target, Upstream, UpstreamError, moment};
 use tokio::time::timeout;
 
 pub use self::connect::{Trust, TrustError, trust};
@@ -64,13 +60,13 @@ impl Connections {
 
     async fn exchange(&self, target: &Target, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let timeouts = target.timeouts();
-        let began = Instant::now();
+        let began = moment::now();
         let mut link = self.link(target, timeouts.connect).await?;
-        let connected = (!link.used()).then(|| Connected(began.elapsed()));
+        let connected = (!link.used()).then(|| Connected(moment::now() - began));
         let place = target.place();
         let used = link.used();
         let within = timeouts.response_header;
-        let answered = match timeout(within, pin!(link.exchange(request))).await {
+        let answered = match moment::within(moment::after(within), pin!(link.exchange(request))).await {
             Err(_) => return Err(UpstreamError::HeadTimeout(within)),
             Ok(Err(error)) => {
                 let error = failed(error, used);

@@ -1,10 +1,13 @@
 //! Idle connections to providers, kept for the next request. Each worker has its own.
 
 use std::{
-    collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use foldhash::HashMap;
+use llm_router_endpoints::moment;
+use tokio::time::Instant;
 
 use super::link::Link;
 
@@ -29,7 +32,7 @@ impl Pool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let links = idle.get_mut(place)?;
         let (since, link) = links.pop()?;
-        if since.elapsed() > self.longest {
+        if moment::now() - since > self.longest {
             // All others have been idle for even longer.
             links.clear();
             return None;
@@ -45,7 +48,7 @@ impl Pool {
             None => idle.entry(place.into()).or_default(),
         };
         if links.len() < self.most {
-            links.push((Instant::now(), link));
+            links.push((moment::now(), link));
         }
     }
 
@@ -58,7 +61,7 @@ impl Pool {
     pub(super) fn sweep(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         for links in idle.values_mut() {
-            links.retain(|(since, _)| since.elapsed() <= self.longest);
+            links.retain(|(since, _)| moment::now() - *since <= self.longest);
         }
         idle.retain(|_, links| !links.is_empty());
     }
