@@ -29,8 +29,8 @@ const PASSED: [HeaderName; 5] = [
 /// The headers of a request to a provider.
 #[must_use]
 pub(crate) fn upstream(target: &Target, client: &HeaderMap, request_id: Option<&HeaderValue>) -> HeaderMap {
-    // As large as it can become: growing would hash every name once more.
-    let mut headers = HeaderMap::with_capacity(target.headers().len() + PASSED.len() + 3);
+    // As large as most become: growing would hash every name once more.
+    let mut headers = HeaderMap::with_capacity(target.headers().len() + 2);
     for (name, value) in target.headers() {
         headers.append(name, value.clone());
     }

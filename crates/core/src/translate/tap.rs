@@ -53,6 +53,10 @@ impl StreamTap {
             self.tail.extend_from_slice(&bytes[bytes.len() - TAIL..]);
             return;
         }
+        if !self.tail.is_empty() {
+            // All there will be, once: most answers that are no stream come in one piece and need less.
+            self.tail.reserve_exact(2 * TAIL - self.tail.len().min(2 * TAIL));
+        }
         if self.tail.len() + bytes.len() > 2 * TAIL {
             let cut = self.tail.len() - TAIL.min(self.tail.len());
             self.tail.drain(..cut);

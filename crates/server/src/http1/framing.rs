@@ -154,10 +154,8 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, FramingError> {
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(char::from(*digit).to_digit(10)?.into());
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, add)).flatten()
 }
 
 fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
