@@ -6,6 +6,7 @@ mod bytes;
 mod capture;
 mod chat;
 mod dashboard;
+mod detour;
 mod drain;
 mod error_events;
 mod fault_lab;

@@ -7,10 +7,14 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use llm_router_balancer::{AcquireError, PickError, Tried};
-use llm_router_core::translate::{self, TranslateError};
+use llm_router_core::{
+    operation::Operation,
+    translate::{self, TranslateError},
+};
 
 use crate::{
     body::Body,
+    detour,
     error::Error,
     images::Pictures,
     judge::{Answer, Attempt, Reading, judge},
@@ -216,11 +220,25 @@ pub(crate) async fn exchange(
     prepared: Prepared,
     heard: impl FnOnce(Heard) + Send,
 ) -> Attempt {
-    let Prepared { request, translator, losses, stream, uncounted } = prepared;
-    let sent = send(upstream, plan, lease.target(), request).await;
+    let Prepared { request, mut translator, mut losses, mut stream, mut uncounted, own } = prepared;
+    let mut sent = send(upstream, plan, lease.target(), request, own).await;
     if let Ok(response) = &sent {
         heard(Heard { connected: response.extensions().get().copied(), at: moment::now().into_std() });
     }
+    sent = match (sent, own) {
+        (Ok(refusal), Some(own)) if detour::may_help(&refusal, own, lease.target()) => {
+            // Boxed, since it is rare.
+            match Box::pin(detour::around(refusal, own, upstream, plan, lease.target())).await {
+                Ok((response, Some(other))) => {
+                    (translator, losses, stream, uncounted) = (other.translator, other.losses, other.stream, false);
+                    Ok(response)
+                }
+                Ok((refusal, None)) => Ok(refusal),
+                Err(error) => Err(error),
+            }
+        }
+        (sent, _) => sent,
+    };
     judge(sent, lease, Reading { translator, losses, stream, uncounted, started, memory }).await
 }
 
@@ -230,10 +248,11 @@ async fn send(
     plan: Planner<'_>,
     target: &Target,
     request: Request<Body>,
+    own: Option<Operation>,
 ) -> Result<Response<Body>, UpstreamError> {
     match upstream.send(target, request).await {
         // Boxed, since it is rare.
-        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, target, cause)).await,
+        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, target, (own, cause))).await,
         sent => sent,
     }
 }
@@ -242,10 +261,11 @@ async fn send_again(
     upstream: &dyn Upstream,
     plan: Planner<'_>,
     target: &Target,
-    cause: Box<dyn std::error::Error + Send + Sync>,
+    (own, cause): (Option<Operation>, Box<dyn std::error::Error + Send + Sync>),
 ) -> Result<Response<Body>, UpstreamError> {
     match plan(target) {
-        Ok(Plan::Send(prepared)) => upstream.send(target, prepared.request).await,
+        // Meanwhile the server may have been found to lack the operation; then the answer would be read wrongly.
+        Ok(Plan::Send(prepared)) if prepared.own == own => upstream.send(target, prepared.request).await,
         _ => Err(UpstreamError::Broken(cause)),
     }
 }

@@ -72,6 +72,7 @@ mod call;
 mod capture;
 mod client_key;
 mod coding;
+mod detour;
 mod endpoint;
 pub mod error;
 mod forward;

@@ -7,7 +7,10 @@ use llm_router_core::{
     catalogue::Unsupported,
     json::{Peek, Pieces, with_model},
     operation::Operation,
-    translate::{Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, ask_usage, translate},
+    translate::{
+        Answer, Context, Losses, Policy, ReplyTranslator, TranslateError, Translation, ask_usage, translate,
+        translate_beside,
+    },
 };
 
 use crate::{body::Body, headers, images::Pictures, keep_alive, target::Target};
@@ -59,18 +62,21 @@ pub(crate) struct Prepared {
     pub stream: bool,
     /// Whether the provider is asked for usage numbers that the client does not want.
     pub uncounted: bool,
+    /// The client's operation, where the provider is asked by that very one.
+    pub own: Option<Operation>,
 }
 
 impl Source<'_> {
     /// The request for a provider.
     pub(crate) fn plan(&self, target: &Target) -> Result<Plan, TranslateError> {
-        if target.path(self.operation).is_some() {
+        if target.speaks(self.operation) {
             let counted = self.counted(target);
             let uncounted = counted.is_some();
             let body = counted.unwrap_or_else(|| self.body_for(target));
             let request = self.request(target, self.operation, body);
             let losses = Losses::default();
-            return Ok(Plan::Send(Prepared { request, translator: None, losses, stream: false, uncounted }));
+            let own = Some(self.operation);
+            return Ok(Plan::Send(Prepared { request, translator: None, losses, stream: false, uncounted, own }));
         }
         let context = Context {
             public_model: self.model,
@@ -83,6 +89,8 @@ impl Source<'_> {
             },
             images: self.pictures.fetched(),
         };
+        // One that its server lacks is translated like one that its type never has.
+        let translate = if target.path(self.operation).is_some() { translate_beside } else { translate };
         Ok(match translate(self.operation, target.api_type(), self.body, &context)? {
             Translation::Answer(answer) => Plan::Answer(answer),
             Translation::Send(translated) => {
@@ -97,6 +105,7 @@ impl Source<'_> {
                     losses: translated.losses,
                     stream: translated.stream,
                     uncounted: false,
+                    own: None,
                 })
             }
         })

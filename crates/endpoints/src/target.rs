@@ -1,6 +1,9 @@
 //! A provider made ready for sending: what every request to it has in common, built once.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
 use llm_router_core::{
@@ -22,6 +25,8 @@ pub struct Target {
     headers: HeaderMap,
     paths: Vec<(Operation, Uri)>,
     timeouts: Timeouts,
+    /// A bit for every operation that its type offers, and this server was found to lack.
+    lacking: AtomicU32,
 }
 
 impl Target {
@@ -40,6 +45,7 @@ impl Target {
                 .filter_map(|&operation| Some((operation, base.join(provider.api_type.path(operation)?).into())))
                 .collect(),
             timeouts: provider.timeouts.over(model.options.timeouts.over(general)),
+            lacking: AtomicU32::new(0),
         }
     }
 
@@ -79,11 +85,30 @@ impl Target {
         self.paths.iter().find(|(offered, _)| *offered == operation).map(|(_, path)| path)
     }
 
+    /// Whether it takes requests of an operation as they are.
+    #[must_use]
+    pub fn speaks(&self, operation: Operation) -> bool {
+        self.lacking.load(Relaxed) & bit(operation) == 0 && self.path(operation).is_some()
+    }
+
+    /// Notes whether the server was found to lack an operation that its type offers.
+    pub(crate) fn set_lacking(&self, operation: Operation, lacking: bool) {
+        if lacking {
+            self.lacking.fetch_or(bit(operation), Relaxed);
+        } else {
+            self.lacking.fetch_and(!bit(operation), Relaxed);
+        }
+    }
+
     /// The limits that hold for it.
     #[must_use]
     pub fn timeouts(&self) -> &Timeouts {
         &self.timeouts
     }
+}
+
+fn bit(operation: Operation) -> u32 {
+    1 << operation as u32
 }
 
 fn headers(provider: &Provider) -> HeaderMap {

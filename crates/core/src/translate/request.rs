@@ -6,7 +6,7 @@ use super::{
     context::{Context, Policy},
     count, images,
     reply::ReplyTranslator,
-    route::{is_embedding, surface, target, wanted},
+    route::{beside, is_embedding, surface, target, wanted},
 };
 use crate::{
     api_type::ApiType,
@@ -68,9 +68,32 @@ pub fn translate(
     body: &[u8],
     context: &Context<'_>,
 ) -> Result<Translation, TranslateError> {
+    translate_to(target(from, to), from, to, body, context)
+}
+
+/// Translates a request for a provider that lacks the operation, though servers of its type offer it.
+///
+/// # Errors
+/// As with [`translate`].
+pub fn translate_beside(
+    from: Operation,
+    to: &dyn ApiType,
+    body: &[u8],
+    context: &Context<'_>,
+) -> Result<Translation, TranslateError> {
+    translate_to(beside(from, to), from, to, body, context)
+}
+
+fn translate_to(
+    target: Option<Operation>,
+    from: Operation,
+    to: &dyn ApiType,
+    body: &[u8],
+    context: &Context<'_>,
+) -> Result<Translation, TranslateError> {
     let size = body.len();
     let value = read_value(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
-    let Some(mut operation) = target(from, to) else {
+    let Some(mut operation) = target else {
         if from == Operation::CountTokens {
             return Ok(Translation::Answer(counted(&read(from, value)?)));
         }
@@ -100,7 +123,7 @@ pub fn translate(
     if let Input::Messages(messages) = &mut request.input {
         pair_calls(messages);
     }
-    if is_bare(&request) && to.path(Operation::Completions).is_some() {
+    if is_bare(&request) && from != Operation::Completions && to.path(Operation::Completions).is_some() {
         operation = Operation::Completions;
     }
     let urls = images::resolve(&mut request, context.images);

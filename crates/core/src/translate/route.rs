@@ -29,6 +29,12 @@ pub fn target(operation: Operation, to: &dyn ApiType) -> Option<Operation> {
     std::iter::once(operation).chain(nearest(operation).iter().copied()).find(offered)
 }
 
+/// The operation to call on a provider that lacks a client's own, though servers of its type offer it.
+#[must_use]
+pub fn beside(operation: Operation, to: &dyn ApiType) -> Option<Operation> {
+    nearest(operation).iter().copied().find(|other| *other != operation && to.path(*other).is_some())
+}
+
 /// Operations that can stand in for another, the best first.
 fn nearest(operation: Operation) -> &'static [Operation] {
     match operation {
@@ -39,7 +45,7 @@ fn nearest(operation: Operation) -> &'static [Operation] {
         | Operation::OllamaGenerate
         | Operation::Messages => &[Operation::ChatCompletions, Operation::OllamaChat, Operation::Messages],
         Operation::Completions | Operation::LmStudioCompletions => {
-            &[Operation::Completions, Operation::OllamaGenerate, Operation::Messages]
+            &[Operation::Completions, Operation::OllamaGenerate, Operation::Messages, Operation::ChatCompletions]
         }
         Operation::Embeddings
         | Operation::LmStudioEmbeddings

@@ -94,6 +94,7 @@ impl Asker<'_> {
             losses: Losses::default(),
             stream: false,
             uncounted: false,
+            own: None,
         }))
     }
 
