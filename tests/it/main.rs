@@ -17,6 +17,7 @@ mod hostile_providers;
 mod house;
 mod image_urls;
 mod limits;
+mod lmstudio;
 mod matrix;
 mod memory_bound;
 mod metrics;

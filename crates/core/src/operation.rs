@@ -29,6 +29,8 @@ pub enum Operation {
     LmStudioCompletions,
     /// LM Studio `POST /api/v0/embeddings`.
     LmStudioEmbeddings,
+    /// LM Studio `POST /api/v1/chat`, with shapes of its own.
+    LmStudioNativeChat,
     /// Anthropic `POST /v1/messages`.
     Messages,
     /// Anthropic `POST /v1/messages/count_tokens`.
@@ -37,7 +39,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in declaration order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ChatCompletions,
         Self::Completions,
         Self::Embeddings,
@@ -49,6 +51,7 @@ impl Operation {
         Self::LmStudioChat,
         Self::LmStudioCompletions,
         Self::LmStudioEmbeddings,
+        Self::LmStudioNativeChat,
         Self::Messages,
         Self::CountTokens,
     ];

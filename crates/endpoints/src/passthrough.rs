@@ -171,3 +171,13 @@ inventory::submit! {
         prefixed: &["/v0/embeddings"],
     })
 }
+
+inventory::submit! {
+    Registration(&Passthrough {
+        name: "lmstudio_native_chat",
+        operation: Operation::LmStudioNativeChat,
+        surface: Surface::LmStudioNative,
+        plain: &[],
+        prefixed: &["/v1/chat"],
+    })
+}

@@ -26,7 +26,10 @@ const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// Whether a dialect's streams are server-sent events, which have comments.
 pub(crate) fn has_comments(surface: Surface) -> bool {
-    matches!(surface, Surface::OpenAi | Surface::Anthropic | Surface::Responses | Surface::LmStudio)
+    matches!(
+        surface,
+        Surface::OpenAi | Surface::Anthropic | Surface::Responses | Surface::LmStudio | Surface::LmStudioNative
+    )
 }
 
 /// The head of a stream that has nothing to tell yet. What fails from here on is told inside the stream.

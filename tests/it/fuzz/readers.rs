@@ -15,8 +15,7 @@ use serde_json::Value;
 
 use super::{fuzz, inputs, pieces};
 
-const SURFACES: [Surface; 6] =
-    [Surface::OpenAi, Surface::Ollama, Surface::Anthropic, Surface::Responses, Surface::LmStudio, Surface::Builtin];
+const SURFACES: [Surface; 7] = Surface::ALL;
 
 /// Events as text, and whether the stream could be read to its end.
 fn events(pieces: &[&[u8]]) -> (Vec<String>, bool, bool) {

@@ -21,9 +21,11 @@ fn least(client: Operation, stream: bool) -> Value {
     let mut body = json!({"model": "m", "stream": stream, "max_tokens": 9});
     let (field, value) = match client {
         Operation::Completions | Operation::LmStudioCompletions | Operation::OllamaGenerate => ("prompt", prompt),
-        Operation::Embeddings | Operation::LmStudioEmbeddings | Operation::OllamaEmbed | Operation::Responses => {
-            ("input", prompt)
-        }
+        Operation::Embeddings
+        | Operation::LmStudioEmbeddings
+        | Operation::OllamaEmbed
+        | Operation::Responses
+        | Operation::LmStudioNativeChat => ("input", prompt),
         Operation::OllamaEmbeddings => ("prompt", prompt),
         _ => ("messages", turn),
     };

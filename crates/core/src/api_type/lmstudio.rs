@@ -1,4 +1,4 @@
-//! LM Studio's server: OpenAI's paths and its own under `api/v0`.
+//! LM Studio's server: OpenAI's paths and its own under `api/v0` and `api/v1`.
 
 use super::{ApiType, Registration, SamplingNames, openai_path};
 use crate::operation::Operation;
@@ -17,6 +17,7 @@ impl ApiType for LmStudio {
             Operation::LmStudioChat => Some("api/v0/chat/completions"),
             Operation::LmStudioCompletions => Some("api/v0/completions"),
             Operation::LmStudioEmbeddings => Some("api/v0/embeddings"),
+            Operation::LmStudioNativeChat => Some("api/v1/chat"),
             other => openai_path(other),
         }
     }

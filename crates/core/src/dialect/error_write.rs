@@ -10,7 +10,8 @@ use super::{
 impl Surface {
     /// The JSON body of an error answer.
     ///
-    /// OpenAI, responses and LM Studio: `{"error": {message, type, param, code}}`; Ollama: `{"error": "…"}`;
+    /// OpenAI, responses and LM Studio: `{"error": {message, type, param, code}}`, the last with words of its own for
+    /// `type` in its newer API; Ollama: `{"error": "…"}`;
     /// Anthropic: `{"type": "error", "error": {type, message}, request_id}`; builtin: `{"status": false, "body": "…"}`.
     #[must_use]
     pub fn error_body(self, error: &ErrorInfo) -> Vec<u8> {
@@ -37,6 +38,10 @@ impl Surface {
             Self::OpenAi | Self::LmStudio => format!("data: {}\n\n", self.error_value(error)),
             Self::Anthropic => format!("event: error\ndata: {}\n\n", self.error_value(error)),
             Self::Responses => format!("event: error\ndata: {}\n\n", responses_event(error, 0)),
+            Self::LmStudioNative => {
+                let event = json!({"type": "error", "error": studio_error(error)});
+                format!("event: error\ndata: {event}\n\n")
+            }
             Self::Ollama => format!("{}\n", self.error_value(error)),
             // Both ways to say it: that of these routes, and the one that readers of OpenAI's chunks look for.
             Self::Builtin => {
@@ -50,6 +55,7 @@ impl Surface {
     fn error_value(self, error: &ErrorInfo) -> Value {
         match self {
             Self::OpenAi | Self::Responses | Self::LmStudio => json!({"error": openai_error(error)}),
+            Self::LmStudioNative => json!({"error": studio_error(error)}),
             Self::Ollama => json!({"error": error.message}),
             Self::Anthropic => {
                 let inner = json!({"type": error.kind.anthropic_type(), "message": error.message});
@@ -72,6 +78,19 @@ fn openai_error(error: &ErrorInfo) -> Value {
         "param": error.param,
         "code": error.code.as_deref().or(openai_code(error.kind)),
     })
+}
+
+/// LM Studio's error object: OpenAI's, with a closed set of types.
+fn studio_error(error: &ErrorInfo) -> Value {
+    let mut value = openai_error(error);
+    value["type"] = match error.kind {
+        ErrorKind::NotFound if error.code.as_deref() == Some("model_not_found") => "model_not_found",
+        ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::TooLarge => "invalid_request",
+        ErrorKind::Internal => "internal_error",
+        _ => "unknown",
+    }
+    .into();
+    value
 }
 
 /// The `error` event of a responses stream: its fields as described, and once more in the `error` object by which
@@ -118,7 +137,8 @@ mod tests {
         assert_eq!(said[2], r#"{"error":"no model 'x'"}"#);
         assert_eq!(said[3], r#"{"type":"error","error":{"type":"not_found_error","message":"no model 'x'"}}"#);
         assert_eq!(said[4], openai);
-        assert_eq!(said[5], r#"{"status":false,"body":"no model 'x'"}"#);
+        assert_eq!(said[5], openai.replace("invalid_request_error", "model_not_found"));
+        assert_eq!(said[6], r#"{"status":false,"body":"no model 'x'"}"#);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Surface {
     Anthropic,
     /// LM Studio's `api/v0`: OpenAI's shapes with statistics added.
     LmStudio,
+    /// LM Studio's `api/v1`: shapes, event names and words for errors of its own.
+    LmStudioNative,
     /// llm-router's own endpoints: `{"status": …, "body": …}` errors, streams in OpenAI's chunks.
     Builtin,
 }
@@ -29,8 +31,15 @@ pub enum Framing {
 
 impl Surface {
     /// Every surface, in declaration order.
-    pub const ALL: [Self; 6] =
-        [Self::OpenAi, Self::Responses, Self::Ollama, Self::Anthropic, Self::LmStudio, Self::Builtin];
+    pub const ALL: [Self; 7] = [
+        Self::OpenAi,
+        Self::Responses,
+        Self::Ollama,
+        Self::Anthropic,
+        Self::LmStudio,
+        Self::LmStudioNative,
+        Self::Builtin,
+    ];
 
     /// The word for it in tables and logs.
     #[must_use]
@@ -41,6 +50,7 @@ impl Surface {
             Self::Ollama => "ollama",
             Self::Anthropic => "anthropic",
             Self::LmStudio => "lmstudio",
+            Self::LmStudioNative => "lmstudio_native",
             Self::Builtin => "builtin",
         }
     }
@@ -50,7 +60,12 @@ impl Surface {
     pub fn framing(self) -> Framing {
         match self {
             Self::Ollama => Framing::Ndjson,
-            Self::OpenAi | Self::Responses | Self::Anthropic | Self::LmStudio | Self::Builtin => Framing::Sse,
+            Self::OpenAi
+            | Self::Responses
+            | Self::Anthropic
+            | Self::LmStudio
+            | Self::LmStudioNative
+            | Self::Builtin => Framing::Sse,
         }
     }
 }

@@ -65,6 +65,7 @@ fn probes() -> Vec<Probes> {
         of(Operation::OllamaChat, "ollama_chat"),
         of(Operation::OllamaGenerate, "ollama_generate"),
         of(Operation::OllamaEmbed, "ollama_embed"),
+        of(Operation::LmStudioNativeChat, "lmstudio_native_chat"),
         of(Operation::Messages, "messages"),
     ]
 }
@@ -157,6 +158,7 @@ fn title(operation: Operation) -> &'static str {
         Operation::LmStudioChat => "LM Studio chat",
         Operation::LmStudioCompletions => "LM Studio completions",
         Operation::LmStudioEmbeddings => "LM Studio embeddings",
+        Operation::LmStudioNativeChat => "LM Studio chat, its own shapes",
         Operation::Messages => "Anthropic messages",
         Operation::CountTokens => "Anthropic count_tokens",
     }

@@ -203,7 +203,8 @@ impl ReplyTranslator {
     #[must_use]
     pub fn held(&self) -> usize {
         let Some(stream) = &self.stream else { return 0 };
-        stream.frames.held() + if self.surface() == Surface::Responses { stream.size } else { 0 }
+        stream.frames.held()
+            + if matches!(self.surface(), Surface::Responses | Surface::LmStudioNative) { stream.size } else { 0 }
     }
 
     /// The provider's stream has ended.
@@ -291,6 +292,7 @@ impl ReplyTranslator {
             Operation::Messages => anthropic::write_reply(reply, &self.identity),
             Operation::Completions => completions::write_reply(reply, &self.identity),
             Operation::LmStudioChat | Operation::LmStudioCompletions => self.write_studio(reply),
+            Operation::LmStudioNativeChat => lmstudio::write_native(reply, &self.identity),
             _ => openai::write_reply(reply, &self.identity),
         }
     }
@@ -315,6 +317,7 @@ impl ReplyTranslator {
             Operation::Completions => Box::new(completions::TextWriter::new(identity, self.wish)),
             Operation::LmStudioChat => Box::new(lmstudio::StudioWriter::chat(identity)),
             Operation::LmStudioCompletions => Box::new(lmstudio::StudioWriter::completion(identity)),
+            Operation::LmStudioNativeChat => Box::new(lmstudio::NativeWriter::new(identity)),
             Operation::Responses => match &self.envelope {
                 Some(envelope) => Box::new(responses::ResponseWriter::new(identity, envelope.clone())),
                 None => Box::new(openai::ChatWriter::new(identity, self.wish)),

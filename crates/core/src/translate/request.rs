@@ -12,7 +12,8 @@ use crate::{
     api_type::ApiType,
     canonical::{EmbedRequest, Input, Losses, Request, Tool, pair_calls},
     dialect::{
-        Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, ollama, openai, responses,
+        Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, lmstudio, ollama, openai,
+        responses,
     },
     json::read_value,
     operation::Operation,
@@ -115,9 +116,12 @@ fn translate_to(
         }
         _ => (read(from, value)?, None),
     };
-    if let Some(field) =
-        responses::STATEFUL.iter().find(|name| envelope.is_some() && request.rest.fields.contains_key(**name))
-    {
+    let stateful = match from {
+        Operation::Responses => responses::STATEFUL,
+        Operation::LmStudioNativeChat => lmstudio::STATEFUL,
+        _ => &[],
+    };
+    if let Some(field) = stateful.iter().find(|name| request.rest.fields.contains_key(**name)) {
         return Err(TranslateError::Unsupported { field: (*field).to_owned(), target: to.name() });
     }
     if let Input::Messages(messages) = &mut request.input {
@@ -204,6 +208,7 @@ fn read(from: Operation, body: Value) -> Result<Request, TranslateError> {
         Operation::OllamaChat => ollama::read_chat(body)?,
         Operation::OllamaGenerate => ollama::read_generate(body)?,
         Operation::Messages | Operation::CountTokens => anthropic::read_request(body)?,
+        Operation::LmStudioNativeChat => lmstudio::read_native(body)?,
         Operation::Completions | Operation::LmStudioCompletions => completions::read_request(body)?,
         _ => openai::read_request(body)?,
     })

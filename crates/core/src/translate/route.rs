@@ -18,6 +18,7 @@ pub fn surface(operation: Operation) -> Surface {
             Surface::Ollama
         }
         Operation::LmStudioChat | Operation::LmStudioCompletions | Operation::LmStudioEmbeddings => Surface::LmStudio,
+        Operation::LmStudioNativeChat => Surface::LmStudioNative,
         Operation::Messages | Operation::CountTokens => Surface::Anthropic,
     }
 }
@@ -40,6 +41,7 @@ fn nearest(operation: Operation) -> &'static [Operation] {
     match operation {
         Operation::ChatCompletions
         | Operation::LmStudioChat
+        | Operation::LmStudioNativeChat
         | Operation::Responses
         | Operation::OllamaChat
         | Operation::OllamaGenerate

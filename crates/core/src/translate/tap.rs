@@ -107,7 +107,7 @@ impl StreamTap {
                 let last = tail.trim_ascii_end();
                 blank_line(tail) && (last.ends_with(b"data: [DONE]") || last.ends_with(b"data:[DONE]"))
             }
-            Surface::Anthropic | Surface::Responses => self.ending && blank_line(tail),
+            Surface::Anthropic | Surface::Responses | Surface::LmStudioNative => self.ending && blank_line(tail),
         }
     }
 
@@ -126,6 +126,7 @@ impl StreamTap {
             Surface::Responses => {
                 &["event: response.completed", "event: response.incomplete", "event: response.failed"]
             }
+            Surface::LmStudioNative => &["event: chat.end", "event:chat.end"],
             Surface::OpenAi | Surface::LmStudio => &[],
         };
         marks.iter().any(|mark| memmem::find(bytes, mark.as_bytes()).is_some())

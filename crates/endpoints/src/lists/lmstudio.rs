@@ -73,6 +73,30 @@ fn summary(model: &Model, provider: &Provider) -> Value {
     })
 }
 
+/// One model as LM Studio's `api/v1/models` has it. What only the provider knows is left empty.
+pub(super) fn native_entry(model: &Model, provider: &Provider) -> Value {
+    let mut entry = json!({
+        "type": "llm",
+        "publisher": provider.api_type.name(),
+        "key": model.name,
+        "display_name": model.name,
+        "quantization": null,
+        "size_bytes": 0,
+        "params_string": null,
+        "loaded_instances": [{"id": model.name, "config": {"context_length": provider.input_size}}],
+        "max_context_length": provider.input_size,
+        "format": null,
+    });
+    if provider.is_embedding {
+        entry["type"] = "embedding".into();
+    } else {
+        entry["architecture"] = Value::Null;
+        entry["capabilities"] = json!({"vision": false, "trained_for_tool_use": provider.tool_calling.unwrap_or(true)});
+        entry["description"] = Value::Null;
+    }
+    entry
+}
+
 fn kind(provider: &Provider) -> &'static str {
     if provider.is_embedding { "embeddings" } else { "llm" }
 }

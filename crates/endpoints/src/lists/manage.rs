@@ -1,4 +1,4 @@
-//! Ollama's routes that fetch, make and delete models. A router has none to do that with, and says so.
+//! Routes of Ollama and LM Studio that fetch, make, load and delete models. A router has none to do that with, and says so.
 
 use http::{Method, Response};
 use llm_router_core::dialect::Surface;
@@ -13,8 +13,10 @@ use crate::{
 };
 
 struct Manage;
+struct ManageStudio;
 
 inventory::submit! { Registration(&Manage) }
+inventory::submit! { Registration(&ManageStudio) }
 
 impl Endpoint for Manage {
     fn name(&self) -> &'static str {
@@ -35,7 +37,26 @@ impl Endpoint for Manage {
     }
 
     fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
-        let path = call.head.uri.path().chars().take(200).collect();
-        Box::pin(async { Err(Error::Management { path }) })
+        refuse(call)
     }
+}
+
+impl Endpoint for ManageStudio {
+    fn name(&self) -> &'static str {
+        "lmstudio_manage"
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        let post = |path| Route::client(Method::POST, path, Surface::LmStudioNative).prefixed();
+        vec![post("/v1/models/load"), post("/v1/models/unload"), post("/v1/models/download")]
+    }
+
+    fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
+        refuse(call)
+    }
+}
+
+fn refuse(call: &Call) -> BoxFuture<'static, Result<Response<Body>, Error>> {
+    let path = call.head.uri.path().chars().take(200).collect();
+    Box::pin(async { Err(Error::Management { path }) })
 }

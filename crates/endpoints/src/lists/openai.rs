@@ -4,7 +4,7 @@ use http::{Method, Response};
 use llm_router_core::{catalogue::Model, catalogue::Provider, dialect::Surface};
 use serde_json::{Value, json};
 
-use super::{anthropic, listed, named};
+use super::{anthropic, listed, lmstudio, named};
 use crate::{
     body::Body,
     call::Call,
@@ -49,7 +49,14 @@ impl Endpoint for OpenAiModels {
                 return super::json(&entry(call, model, provider));
             }
             let data: Vec<Value> = listed(call).map(|(model, provider)| entry(call, model, provider)).collect();
-            super::json(&json!({"object": "list", "data": data}))
+            let mut list = json!({"object": "list", "data": data});
+            // Below the prefix this is LM Studio's path too, whose clients look for another field.
+            let path = call.head.uri.path().trim_end_matches('/');
+            if path.strip_suffix("/v1/models").is_some_and(|prefix| !prefix.is_empty()) {
+                let models = listed(call).map(|(model, provider)| lmstudio::native_entry(model, provider));
+                list["models"] = models.collect::<Vec<_>>().into();
+            }
+            super::json(&list)
         })
     }
 }

@@ -9,19 +9,35 @@ use crate::canonical::{Stop, Timings, Usage};
 /// Adds `stats` to an answer in OpenAI's shape. What nobody measured is left out.
 pub(crate) fn add_stats(out: &mut Value, stop: Option<&Stop>, usage: Option<&Usage>, timings: Timings) {
     let mut stats = json!({"stop_reason": stop_reason(stop.unwrap_or(&Stop::End))});
-    let generation = timings.output.or(timings.total).filter(|time| !time.is_zero());
-    if let Some(time) = generation {
-        let tokens = usage.map_or(0, |usage| usage.output);
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
-        let rate = tokens as f64 / time.as_secs_f64();
+    let pace = pace(usage, timings);
+    if let (Some(rate), Some(time)) = (pace.rate, pace.generation) {
         stats["tokens_per_second"] = json!(rate);
         stats["generation_time"] = json!(time.as_secs_f64());
     }
-    let waited = timings.prompt.or(timings.total.zip(timings.output).map(|(all, own)| all.saturating_sub(own)));
-    if let Some(time) = waited.map(|time| time + timings.load.unwrap_or(Duration::ZERO)) {
+    if let Some(time) = pace.wait {
         stats["time_to_first_token"] = json!(time.as_secs_f64());
     }
     out["stats"] = stats;
+}
+
+/// How quickly an answer came, as far as it was measured.
+pub(super) struct Pace {
+    /// Tokens a second.
+    pub(super) rate: Option<f64>,
+    /// How long they were written.
+    pub(super) generation: Option<Duration>,
+    /// How long the first took.
+    pub(super) wait: Option<Duration>,
+}
+
+pub(super) fn pace(usage: Option<&Usage>, timings: Timings) -> Pace {
+    let generation = timings.output.or(timings.total).filter(|time| !time.is_zero());
+    let tokens = usage.map_or(0, |usage| usage.output);
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+    let rate = generation.map(|time| tokens as f64 / time.as_secs_f64());
+    let waited = timings.prompt.or(timings.total.zip(timings.output).map(|(all, own)| all.saturating_sub(own)));
+    let wait = waited.map(|time| time + timings.load.unwrap_or(Duration::ZERO));
+    Pace { rate, generation, wait }
 }
 
 /// LM Studio's word for why an answer ended.

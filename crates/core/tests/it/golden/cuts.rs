@@ -53,7 +53,7 @@ fn a_cut_stream_ends_in_an_error_that_the_client_can_see() {
                 // Anthropic's errors name the request as well.
                 text.as_bytes().ends_with(&surface.stream_error(&error.clone().request_id("seed")))
             };
-            let ended = ["[DONE]", "message_stop", "\"done\":true", "response.completed"];
+            let ended = ["[DONE]", "message_stop", "\"done\":true", "response.completed", "chat.end"];
             let clean = ended.iter().any(|mark| text.contains(mark));
             assert!(told && !clean, "{client}, {} cut at {cut}:\n{text}", path.display());
         }

@@ -21,7 +21,7 @@ use llm_router_core::{
 use serde_json::{Value, json};
 
 /// Client operations by the name of their folder.
-const CLIENTS: [(&str, Operation); 13] = [
+const CLIENTS: [(&str, Operation); 14] = [
     ("chat", Operation::ChatCompletions),
     ("completions", Operation::Completions),
     ("embeddings", Operation::Embeddings),
@@ -33,6 +33,7 @@ const CLIENTS: [(&str, Operation); 13] = [
     ("lmstudio_chat", Operation::LmStudioChat),
     ("lmstudio_completions", Operation::LmStudioCompletions),
     ("lmstudio_embeddings", Operation::LmStudioEmbeddings),
+    ("lmstudio_native_chat", Operation::LmStudioNativeChat),
     ("messages", Operation::Messages),
     ("count_tokens", Operation::CountTokens),
 ];
@@ -88,7 +89,7 @@ fn least(client: Operation, stream: bool, bare: bool) -> Value {
             json!({"model": "m", "input": ["a", "b"]})
         }
         Operation::OllamaEmbeddings => json!({"model": "m", "prompt": "a"}),
-        Operation::Responses => json!({"model": "m", "input": "hi", "stream": stream}),
+        Operation::Responses | Operation::LmStudioNativeChat => json!({"model": "m", "input": "hi", "stream": stream}),
         Operation::OllamaChat | Operation::Messages => {
             json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream})
         }
