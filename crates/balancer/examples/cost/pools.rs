@@ -1,0 +1,67 @@
+//! What the example `cost` and the benchmark `pick` measure: the same pools.
+
+use std::num::NonZeroU32;
+
+use llm_router_balancer::{AnyStrategy, Balancer, Clock, Demand, Endpoint, EndpointConfig, Sleep, Tick};
+
+/// Strategies, and the numbers of endpoints among which they choose.
+pub(crate) const CHOICES: [(&str, &[u32]); 6] = [
+    ("balanced", &[8]),
+    ("weighted", &[8, 64, 1_000]),
+    ("least_loaded", &[8, 64, 1_000]),
+    ("dynamic_weighted", &[8, 64]),
+    ("adaptive", &[8, 64, 1_000]),
+    ("sticky", &[8]),
+];
+
+/// Strategies whose leases are measured from pick to end, among eight endpoints.
+pub(crate) const LEASES: [&str; 3] = ["weighted", "least_loaded", "adaptive"];
+
+/// A clock that stands, so that what is measured is not the clock.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Tick {
+        Tick::from_nanos(1_000_000_000_000)
+    }
+
+    fn sleep_until(&self, _: Tick) -> Sleep {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Every endpoint has history and something in flight, so that there is something to compare.
+pub(crate) fn balancer<C: Clock>(strategy: &str, count: u32, clock: C) -> Balancer<u32, AnyStrategy, C> {
+    let strategy = AnyStrategy::from_name(strategy).expect("it is built in");
+    let mut builder = Balancer::builder().strategy(strategy).clock(clock);
+    for n in 0..count {
+        builder = builder.endpoint(endpoint(n));
+    }
+    let balancer = builder.build().expect("ids and weights are sane");
+    for n in 0..count * 3 {
+        let mut lease = balancer.pick(&Demand { size: 100 + n, ..Demand::default() }).expect("nothing is full");
+        lease.first_token();
+        if n % 3 == 0 { std::mem::forget(lease) } else { lease.succeed() }
+    }
+    balancer
+}
+
+/// What a choice is made for.
+pub(crate) fn demand() -> Demand<'static> {
+    Demand { size: 500, affinity: Some(7), ..Demand::default() }
+}
+
+/// A lease from pick to end.
+pub(crate) fn serve<C: Clock>(balancer: &Balancer<u32, AnyStrategy, C>, demand: &Demand<'_>) {
+    if let Ok(mut lease) = balancer.pick(demand) {
+        lease.first_token();
+        lease.succeed();
+    }
+}
+
+fn endpoint(n: u32) -> Endpoint<u32> {
+    let mut config = EndpointConfig::new(format!("e{n}"));
+    config.weight = f64::from(n % 4 + 1);
+    config.slots = NonZeroU32::new(1_000);
+    config.with(n)
+}
