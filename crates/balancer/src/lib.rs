@@ -132,8 +132,8 @@
 //! (`first_available`, `first_available_optim`) with a store.
 //!
 //! Turns by weight cost the same however many endpoints there are, as long as all of them may serve; the strategies that
-//! compare look at each one. Threads share no lock when they pick, and a target that was replaced is dropped with its
-//! last lease.
+//! compare look at each one. While nobody waits in line, threads share no lock when they pick, and a target that was
+//! replaced is dropped with its last lease.
 //!
 //! # Features
 //!

@@ -131,7 +131,7 @@ impl fmt::Debug for RedisConfig {
 pub enum Address {
     /// One server.
     Server(String, u16),
-    /// One server on this machine.
+    /// One server on this machine, by the path of its Unix socket.
     Socket(PathBuf),
     /// The primary that these sentinels name.
     Sentinel {
