@@ -131,7 +131,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Places {
         let lineup = &self.pool().lineup;
         let slots = &lineup.slots;
-        let sieve = lineup.sift(demand, self.shared.epoch(), now);
+        let sieve = lineup.sift(demand, now);
         let may = |index: &usize| {
             let sets = [&sieve.eligible, &sieve.full, &sieve.due, &sieve.paused];
             sets.iter().any(|set| set.contains(*index))

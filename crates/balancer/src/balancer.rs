@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::error::PickError;
 use crate::latest::Latest;
 use crate::lease::Lease;
-use crate::lineup::Lineup;
+use crate::lineup::{Known, Lineup};
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared};
@@ -25,7 +25,7 @@ use crate::view::{Member, View};
 /// Picking and reserving are one call, which returns a [`Lease`]; nothing else counts. Cheap to share behind an [`Arc`];
 /// every method takes `&self`, and targets are shared by the threads that pick, so they are `Send + Sync`.
 pub struct Balancer<T: Send + Sync, S: Strategy = AnyStrategy, C: Clock = SystemClock> {
-    latest: Latest<Snapshot<T, S, C>>,
+    latest: Latest<Snapshot<T, S, C>, Known>,
     /// The endpoints of the latest snapshot: this and leases keep targets alive, nothing else does.
     pool: Mutex<Arc<Pool<T, C>>>,
     pub(crate) strategy: S,
@@ -78,15 +78,15 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// is used up.
     #[must_use]
     pub fn choose(&self, demand: &Demand<'_>) -> Choice {
-        self.latest.read(|snapshot| {
+        self.latest.read(|snapshot, known| {
             let (lineup, now, epoch) = (&snapshot.lineup, self.shared.clock.now(), self.shared.epoch());
-            let choose = |sets| {
+            let choose = |sets: (&Mask, &Mask)| {
                 let frame = self.frame(lineup, sets, now, Duration::ZERO, 0);
                 self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
             };
-            match lineup.calm(demand, epoch) {
-                Some(all) => choose((all, &NOBODY)),
-                None => choose(lineup.sift(demand, epoch, now).sets()),
+            match known.eligible(demand, epoch, now) {
+                Some(eligible) => choose((eligible, &NOBODY)),
+                None => choose(lineup.sift_and_note(known, demand, epoch, now).sets()),
             }
         })
     }
@@ -190,10 +190,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     }
 
     /// Looks at the latest snapshot and its endpoints.
-    pub(crate) fn look<R>(&self, look: impl Fn(&Snapshot<T, S, C>, Arc<Pool<T, C>>) -> R) -> R {
+    pub(crate) fn look<R>(&self, look: impl Fn(&Snapshot<T, S, C>, &mut Known, Arc<Pool<T, C>>) -> R) -> R {
         loop {
             // `None`: the endpoints were replaced between the two looks.
-            if let Some(result) = self.latest.read(|now| now.pool.upgrade().map(|pool| look(now, pool))) {
+            if let Some(result) = self.latest.read(|now, known| now.pool.upgrade().map(|pool| look(now, known, pool))) {
                 return result;
             }
         }

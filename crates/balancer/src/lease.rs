@@ -127,7 +127,7 @@ impl<T, C: Clock> Lease<T, C> {
         let kept = self.extra.as_ref().and_then(|extra| extra.why.clone());
         kept.unwrap_or_else(|| {
             let shared = &self.pool.shared;
-            self.pool.lineup.explain_later(self.index as usize, shared.epoch(), shared.clock.now())
+            self.pool.lineup.explain_later(self.index as usize, shared.clock.now())
         })
     }
 

@@ -126,14 +126,15 @@
 //!
 //! # Bounds
 //!
-//! A balancer holds up to [`Mask::CAPACITY`] (4,096) endpoints and lets [`QueueSettings::max_waiting`] requests wait. A
-//! lease allocates nothing, unless it waits, is explained, comes from a store, or has more than 128 endpoints to be
-//! chosen from of which not all may serve. Limits hold for this process alone, but under strategies that need permits
-//! (`first_available`, `first_available_optim`) with a store.
+//! A balancer holds up to [`Mask::CAPACITY`] (4,096) endpoints and lets [`QueueSettings::max_waiting`] requests wait.
+//! Limits hold for this process alone, but under strategies that need permits (`first_available`,
+//! `first_available_optim`) with a store.
 //!
-//! Turns by weight cost the same however many endpoints there are, as long as all of them may serve; the strategies that
-//! compare look at each one. While nobody waits in line, threads share no lock when they pick, and a target that was
-//! replaced is dropped with its last lease.
+//! While nobody waits in line, threads share no lock when they pick. Each remembers which endpoints may serve until the
+//! health of one changes, so that turns by weight cost the same however many there are; every endpoint is looked at
+//! where some have limits, and for a demand with tags or tried endpoints. A lease allocates nothing, unless it waits, is
+//! explained, comes from a store, or more than 128 endpoints had to be looked at. A target that was replaced is dropped
+//! with its last lease.
 //!
 //! # Features
 //!

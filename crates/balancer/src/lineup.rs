@@ -2,7 +2,7 @@
 //! a demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::clock::Tick;
 use crate::demand::Demand;
@@ -13,11 +13,29 @@ use crate::view::Slot;
 
 pub(crate) struct Lineup {
     pub(crate) slots: Arc<[Slot]>,
-    all: Mask,
-    /// No limits and one tier: eligibility is health alone.
-    plain: bool,
-    /// One more than the epoch in which every endpoint was found free.
-    calm: AtomicU64,
+    /// There are no limits: who may serve is a matter of health alone.
+    unlimited: bool,
+    /// There are several tiers.
+    tiers: bool,
+}
+
+/// What a thread knows about a lineup: who may serve a demand that asks for nobody in particular.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// One more than the epoch in which it was found out.
+    since: u64,
+    /// When the first pause ends.
+    until: Tick,
+    eligible: Mask,
+}
+
+impl Known {
+    /// Who may serve this demand, if that is known: nobody's health has changed, and no pause has ended.
+    #[inline]
+    pub(crate) fn eligible(&self, demand: &Demand<'_>, epoch: u64, now: Tick) -> Option<&Mask> {
+        let known = self.since == epoch + 1 && now < self.until;
+        (known && demand.tags.is_empty() && demand.tried.is_empty()).then_some(&self.eligible)
+    }
 }
 
 /// Endpoints sorted by whether they may serve a demand.
@@ -32,6 +50,7 @@ pub(crate) struct Sieve {
     soft: Mask,
     /// When the first pause ends.
     pub(crate) earliest: Tick,
+    probing: bool,
     tried: bool,
     matched: bool,
     enabled: bool,
@@ -39,26 +58,16 @@ pub(crate) struct Sieve {
 
 impl Lineup {
     pub(crate) fn new(slots: Arc<[Slot]>) -> Self {
-        let plain = slots.iter().all(|slot| slot.cap == u32::MAX && slot.tier == slots[0].tier);
-        Self { all: Mask::first(slots.len()), slots, plain, calm: AtomicU64::new(0) }
-    }
-
-    /// Every endpoint, if at this epoch each is known to be free for this demand.
-    #[inline]
-    pub(crate) fn calm(&self, demand: &Demand<'_>, epoch: u64) -> Option<&Mask> {
-        let anyone = demand.tags.is_empty() && demand.tried.is_empty();
-        (anyone && self.calm.load(Ordering::Relaxed) == epoch + 1).then_some(&self.all)
+        let unlimited = slots.iter().all(|slot| slot.cap == u32::MAX);
+        let tiers = slots.iter().any(|slot| slot.tier != slots[0].tier);
+        Self { slots, unlimited, tiers }
     }
 
     /// Sorts the endpoints for a demand.
-    pub(crate) fn sift(&self, demand: &Demand<'_>, epoch: u64, now: Tick) -> Sieve {
+    pub(crate) fn sift(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
         let mut sieve = Sieve::NOTHING;
         for (index, slot) in self.slots.iter().enumerate() {
             sieve.sort(index, slot, demand, now);
-        }
-        let anyone = demand.tags.is_empty() && demand.tried.is_empty();
-        if self.plain && anyone && !self.slots.is_empty() && sieve.eligible == self.all {
-            self.calm.store(epoch + 1, Ordering::Relaxed);
         }
         self.keep_lowest_tier(&mut sieve);
         if sieve.eligible.is_empty() && sieve.full.is_empty() && sieve.due.is_empty() {
@@ -68,12 +77,23 @@ impl Lineup {
         sieve
     }
 
+    /// The same, and notes who may serve if that stays so for a while. `epoch` was read before.
+    pub(crate) fn sift_and_note(&self, known: &mut Known, demand: &Demand<'_>, epoch: u64, now: Tick) -> Sieve {
+        let sieve = self.sift(demand, now);
+        let anyone = demand.tags.is_empty() && demand.tried.is_empty();
+        // A probe may end without a word, and then somebody else may find out.
+        if self.unlimited && anyone && !sieve.probing && sieve.due.is_empty() && !sieve.eligible.is_empty() {
+            *known = Known { since: epoch + 1, until: sieve.earliest, eligible: sieve.eligible.clone() };
+        }
+        sieve
+    }
+
     pub(crate) fn index_of(&self, id: &str) -> Option<usize> {
         self.slots.iter().position(|slot| &*slot.state.id == id)
     }
 
     fn keep_lowest_tier(&self, sieve: &mut Sieve) {
-        if self.plain {
+        if !self.tiers {
             return;
         }
         let Some(lowest) = sieve.eligible.iter().map(|index| self.slots[index].tier).min() else { return };
@@ -92,6 +112,7 @@ impl Sieve {
         paused: Mask::EMPTY,
         soft: Mask::EMPTY,
         earliest: Tick::NEVER,
+        probing: false,
         tried: false,
         matched: false,
         enabled: false,
@@ -142,6 +163,7 @@ impl Sieve {
             Admission::Free => self.full.insert(index),
             Admission::Probe => self.due.insert(index),
             Admission::Probing => {
+                self.probing = true;
                 self.paused.insert(index);
                 self.soft.insert(index);
             }

@@ -39,9 +39,9 @@ impl Lineup {
     }
 
     /// As far as it is known after the fact.
-    pub(crate) fn explain_later(&self, chosen: usize, epoch: u64, now: Tick) -> Explanation {
+    pub(crate) fn explain_later(&self, chosen: usize, now: Tick) -> Explanation {
         let demand = Demand::default();
-        let mut eligible = self.sift(&demand, epoch, now).eligible;
+        let mut eligible = self.sift(&demand, now).eligible;
         eligible.insert(chosen);
         Explanation { exact: false, ..self.explain(&eligible, chosen, &demand, now, |_| None) }
     }

@@ -10,7 +10,7 @@ use crate::demand::Demand;
 use crate::error::PickError;
 use crate::explain::Explanation;
 use crate::lease::{Extra, Lease};
-use crate::lineup::{Lineup, Sieve};
+use crate::lineup::{Known, Lineup, Sieve};
 use crate::mask::Mask;
 use crate::pool::Pool;
 use crate::strategy::{Choice, Strategy};
@@ -45,10 +45,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         if demand.tried.is_empty() && waited.is_zero() {
             self.shared.budget.deposit(now);
         }
-        let chosen = self.look(|snapshot, pool| {
-            let selected = match self.select_calmly(snapshot, demand, now, waited) {
+        let chosen = self.look(|snapshot, known, pool| {
+            let selected = match self.select_known(snapshot, known, demand, now, waited) {
                 Some(selected) => selected,
-                None => self.select(snapshot, demand, now, waited, ahead)?,
+                None => self.select(snapshot, known, demand, now, waited, ahead)?,
             };
             Ok((selected, pool))
         });
@@ -56,19 +56,20 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         Ok(self.lease(pool, selected, demand, now))
     }
 
-    /// Chooses where every endpoint may serve and none has a limit: most of the time.
+    /// Chooses where it is known who may serve: most of the time, if there are no limits.
     #[inline]
-    fn select_calmly(
+    fn select_known(
         &self,
         snapshot: &Snapshot<T, S, C>,
+        known: &Known,
         demand: &Demand<'_>,
         now: Tick,
         waited: Duration,
     ) -> Option<Selected> {
-        let all = snapshot.lineup.calm(demand, self.shared.epoch())?;
-        let frame = self.frame(&snapshot.lineup, (all, &NOBODY), now, waited, 0);
+        let eligible = known.eligible(demand, self.shared.epoch(), now)?;
+        let frame = self.frame(&snapshot.lineup, (eligible, &NOBODY), now, waited, 0);
         match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
-            Choice::Use(index) if all.contains(index) => self.reserve(snapshot, &frame, index, demand, false),
+            Choice::Use(index) if eligible.contains(index) => self.reserve(snapshot, &frame, index, demand, false),
             _ => None,
         }
     }
@@ -78,12 +79,13 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     fn select(
         &self,
         snapshot: &Snapshot<T, S, C>,
+        known: &mut Known,
         demand: &Demand<'_>,
         now: Tick,
         waited: Duration,
         ahead: Option<u32>,
     ) -> Result<Selected, Refusal> {
-        let mut sieve = snapshot.lineup.sift(demand, self.shared.epoch(), now);
+        let mut sieve = snapshot.lineup.sift_and_note(known, demand, self.shared.epoch(), now);
         if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
             return Ok(selected);
         }

@@ -30,7 +30,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             self.shared.budget.deposit(begun);
         }
         let (pool, due, order) =
-            self.look(|snapshot, pool| self.ranked(snapshot, demand).map(|(due, order)| (pool, due, order)))?;
+            self.look(|snapshot, _, pool| self.ranked(snapshot, demand).map(|(due, order)| (pool, due, order)))?;
         let want = self.want(&pool.lineup.slots, &order, demand);
         let id = want.id;
         let grant = store.acquire(want).await?;
@@ -55,7 +55,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     /// What may serve, best first by the score of the strategy, then those whose pause is over, which are given beside.
     fn ranked(&self, snapshot: &Snapshot<T, S, C>, demand: &Demand<'_>) -> Result<(Mask, Vec<usize>), PickError> {
         let now = self.shared.clock.now();
-        let sieve = snapshot.lineup.sift(demand, self.shared.epoch(), now);
+        let sieve = snapshot.lineup.sift(demand, now);
         let frame = self.frame(&snapshot.lineup, sieve.sets(), now, Duration::ZERO, 0);
         let view = View { frame: &frame, plan: &snapshot.plan };
         let score = |index: usize| self.strategy.score(&view, index, demand).unwrap_or(0.0);

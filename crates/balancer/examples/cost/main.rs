@@ -35,6 +35,10 @@ fn main() {
             show(format!("choosing, {strategy} of {count}"), cost);
         }
     }
+    let (out, any) = (balancer("weighted", MANY, Still), demand());
+    out.drain("e0");
+    let cost = nanos(ROUNDS, || out.choose(black_box(&any)));
+    show(format!("choosing, weighted of {MANY}, one of them out"), cost);
     for strategy in LEASES {
         let (balancer, demand) = (balancer(strategy, 8, SystemClock), demand());
         show(format!("a whole lease, {strategy} of 8"), nanos(ROUNDS, || serve(&balancer, black_box(&demand))));

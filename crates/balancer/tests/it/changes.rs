@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
-use llm_router_balancer::{AnyStrategy, Balancer, Demand, Endpoint, PickError};
+use llm_router_balancer::{AnyStrategy, Balancer, Demand, Endpoint, EndpointConfig, Failure, PickError, Tag, Verdict};
+use proptest::prelude::*;
+
+use crate::support::{Pool, builder, millis};
 
 fn numbered<T>(targets: impl IntoIterator<Item = T>) -> Vec<Arc<Endpoint<T>>> {
     targets.into_iter().enumerate().map(|(n, target)| Arc::new(Endpoint::new(format!("e{n}"), target))).collect()
@@ -65,4 +68,89 @@ fn a_target_that_was_replaced_goes_with_its_last_lease() {
     pool.set_endpoints(Vec::new());
     assert_eq!(pool.pick(&Demand::default()).unwrap_err(), PickError::Empty);
     assert_eq!(Arc::strong_count(&other), 1);
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Succeed,
+    Fail(u8),
+    Hold,
+    Release,
+    Advance(u64),
+    Drain(u32),
+    Enable(u32),
+    Hint(u32, u64),
+    Probe(u32, bool),
+    Endpoints(u32),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => Just(Event::Succeed),
+        4 => (0_u8..4).prop_map(Event::Fail),
+        2 => Just(Event::Hold),
+        2 => Just(Event::Release),
+        4 => (1_u64..3_000).prop_map(Event::Advance),
+        1 => (0_u32..5).prop_map(Event::Drain),
+        1 => (0_u32..5).prop_map(Event::Enable),
+        1 => (0_u32..5, 1_u64..3_000).prop_map(|(n, span)| Event::Hint(n, span)),
+        1 => (0_u32..5, any::<bool>()).prop_map(|(n, good)| Event::Probe(n, good)),
+        1 => (1_u32..6).prop_map(Event::Endpoints),
+    ]
+}
+
+/// Endpoints in two tiers, each with a tag, so that asking for the tag changes nothing but the way of the pick.
+fn tagged(count: u32) -> Vec<Arc<Endpoint<u32>>> {
+    (0..count)
+        .map(|n| {
+            let mut config = EndpointConfig::new(format!("e{n}"));
+            config.tags = vec!["any".into()];
+            config.tier = u8::from(n >= 3);
+            Arc::new(config.with(n))
+        })
+        .collect()
+}
+
+/// Who may serve, or why nobody can.
+fn eligible(pool: &Pool, tags: &[Tag]) -> Result<Vec<String>, PickError> {
+    let why = pool.pick(&Demand { tags, explain: true, ..Demand::default() })?.explain();
+    let may = why.candidates.iter().filter(|candidate| candidate.verdict == Verdict::Eligible);
+    Ok(may.map(|candidate| candidate.id.to_string()).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// What a thread remembers of who may serve is what it would find if it looked at each endpoint.
+    #[test]
+    fn what_is_remembered_is_what_would_be_found(events in prop::collection::vec(event(), 1..80)) {
+        let (builder, clock) = builder("least_loaded");
+        let pool = builder.endpoints(tagged(5)).build().unwrap();
+        let any = [Tag::of("any")];
+        let mut held = Vec::new();
+        for event in events {
+            match event {
+                Event::Succeed => drop(pool.pick(&Demand::default()).map(|lease| lease.succeed())),
+                Event::Fail(kind) => {
+                    let failure = match kind {
+                        0 => Failure::Connect,
+                        1 => Failure::Overloaded { retry_after: Some(millis(400)) },
+                        2 => Failure::Auth,
+                        _ => Failure::Quota { until: Some(pool.now() + millis(900)) },
+                    };
+                    drop(pool.pick(&Demand::default()).map(|lease| lease.fail(failure)));
+                }
+                Event::Hold => held.extend(pool.pick(&Demand::default())),
+                Event::Release => drop(held.pop()),
+                Event::Advance(span) => clock.advance(millis(span)),
+                Event::Drain(n) => drop(pool.drain(&format!("e{n}"))),
+                Event::Enable(n) => drop(pool.enable(&format!("e{n}"))),
+                Event::Hint(n, span) => drop(pool.hint_down(&format!("e{n}"), pool.now() + millis(span))),
+                Event::Probe(n, good) => drop(pool.probe_result(&format!("e{n}"), good)),
+                Event::Endpoints(count) => pool.set_endpoints(tagged(count)),
+            }
+            prop_assert_eq!(eligible(&pool, &[]), eligible(&pool, &any), "{:?}", pool.status());
+            prop_assert_eq!(eligible(&pool, &[]), eligible(&pool, &any), "the second time");
+        }
+    }
 }
