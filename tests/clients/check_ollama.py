@@ -116,6 +116,15 @@ def tells(base, model):
         equal(client(base).chat(model=f"{model}:latest", messages=user()).message.content, f"You said: {ASK}", "with a tag")
 
 
+@case("ollama", "load and unload")
+def load_and_unload(base, model):
+    api = client(base)
+    equal(api.generate(model=model, keep_alive="5m").done_reason, "load", "without a prompt")
+    # The client sends this zero as 0.0.
+    equal(api.generate(model=model, keep_alive=0).done_reason, "unload", "for no time")
+    equal(api.chat(model=model, messages=[], keep_alive=0).done_reason, "unload", "a chat for no time")
+
+
 # Models are the providers' own business.
 @case("ollama", "management", skip=("direct",))
 def management(base, model):

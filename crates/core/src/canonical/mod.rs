@@ -6,6 +6,7 @@
 mod embed;
 mod event;
 mod fields;
+mod keep;
 mod message;
 mod pairing;
 mod place;
@@ -18,6 +19,7 @@ mod tool;
 pub use embed::{EmbedInput, EmbedReply, EmbedRequest};
 pub use event::Event;
 pub use fields::{Fields, Invalid};
+pub(crate) use keep::seconds as keep_seconds;
 pub use message::{Image, Message, Part, Role, Thought, ToolCall, ToolResult};
 pub(crate) use pairing::pair_calls;
 pub use place::{Given, Place};

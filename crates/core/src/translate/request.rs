@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api_type::ApiType,
-    canonical::{EmbedRequest, Input, Losses, Request, Tool, pair_calls},
+    canonical::{EmbedRequest, Input, Losses, Request, Tool, keep_seconds, pair_calls},
     dialect::{
         Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, lmstudio, ollama, openai,
         responses,
@@ -258,7 +258,8 @@ fn answer(from: Operation, request: &Request, identity: &Identity) -> Option<Ans
     if !empty {
         return None;
     }
-    let unload = request.sampling.keep_alive.as_ref().is_some_and(|given| given.value == 0 || given.value == "0");
+    let keep = request.sampling.keep_alive.as_ref().and_then(|given| keep_seconds(&given.value));
+    let unload = keep == Some(0.0);
     let body = ollama::write_loaded(identity, shape, if unload { "unload" } else { "load" });
     let content_type = if request.stream { Framing::Ndjson.content_type() } else { "application/json" };
     Some(Answer { body, content_type, estimated: false })

@@ -64,5 +64,5 @@ fn options(ask: &mut Ask, value: &Value) {
     };
     ask.max_tokens = size(&value["options"]["num_predict"]);
     ask.stops = texts(&value["options"]["stop"]);
-    ask.unload = ask.load_only && (value["keep_alive"] == 0 || value["keep_alive"] == "0");
+    ask.unload = ask.load_only && (value["keep_alive"].as_f64() == Some(0.0) || value["keep_alive"] == "0");
 }

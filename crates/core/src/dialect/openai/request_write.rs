@@ -3,7 +3,9 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::{flavour::Flavour, history_write::write_messages};
-use crate::canonical::{Format, Given, Input, Losses, Message, Request, Sampling, Thinking, Tool, ToolChoice};
+use crate::canonical::{
+    Format, Given, Input, Losses, Message, Request, Sampling, Thinking, Tool, ToolChoice, keep_seconds,
+};
 
 /// Fields without canonical meaning that OpenAI's chat has.
 const OWN: &[&str] = &[
@@ -265,26 +267,11 @@ pub(crate) fn write_sampling(
         ("logit_bias", logit_bias.map(|given| given.value.into())),
     ];
     out.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    match keep_alive.map(|given| (seconds(&given.value), given.at)) {
+    // Below zero it means "for ever", which LM Studio has no word for.
+    let whole = |seconds: f64| (seconds >= 0.0).then(|| seconds.ceil() as u64);
+    match keep_alive.map(|given| (keep_seconds(&given.value).and_then(whole), given.at)) {
         Some((Some(seconds), _)) if flavour == Flavour::LmStudio => drop(out.insert("ttl".to_owned(), seconds.into())),
         Some((_, at)) => losses.add(at),
         None => {}
-    }
-}
-
-/// Ollama's `keep_alive` in whole seconds: a number, or text such as `90s`, `5m`, `1h`. `None` for "for ever".
-fn seconds(value: &Value) -> Option<u64> {
-    let text = match value {
-        Value::Number(number) => return number.as_u64(),
-        Value::String(text) => text.as_str(),
-        _ => return None,
-    };
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    match &text[digits..] {
-        "" | "s" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3600),
-        _ => None,
     }
 }
