@@ -4,9 +4,11 @@ mod mend;
 mod peek;
 mod scan;
 mod splice;
+mod write;
 
 pub(crate) use mend::mended;
 pub use mend::read_value;
 pub use peek::{Member, Peek, PeekError};
 pub use scan::{Fault, MAX_DEPTH};
 pub use splice::{Pieces, with_model};
+pub(crate) use write::{object, write};

@@ -16,7 +16,7 @@ use crate::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions, embeddings,
         lmstudio, ollama, openai, responses,
     },
-    json::mended,
+    json::{mended, write as write_json},
     operation::Operation,
 };
 
@@ -121,7 +121,9 @@ impl ReplyTranslator {
             timings: reply.timings,
         };
         reply.timings = self.timings(reply.timings);
-        Ok(serde_json::to_vec(&self.write_whole(reply)).expect("a JSON tree can be written to memory"))
+        let mut written = Vec::with_capacity(body.len() + 256);
+        write_json(&self.write_whole(reply), &mut written);
+        Ok(written)
     }
 
     /// Translates a whole answer for a client that asked for a stream, for providers that do not stream when asked to.

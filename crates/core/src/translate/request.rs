@@ -15,7 +15,7 @@ use crate::{
         Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, lmstudio, ollama, openai,
         responses,
     },
-    json::read_value,
+    json::{read_value, write as write_json},
     operation::Operation,
 };
 
@@ -166,7 +166,7 @@ fn send(to: &dyn ApiType, parts: Parts, policy: Policy) -> Result<Translation, T
     let path = to.path(operation).expect("the target was chosen because it has a path");
     // Memory for all of it at once: one that grows is there twice for a moment.
     let mut written = Vec::with_capacity(size + 256);
-    serde_json::to_writer(&mut written, &body).expect("a JSON tree can be written to memory");
+    write_json(&body, &mut written);
     let body = written;
     Ok(Translation::Send(Box::new(Translated { operation, path, body, stream, losses, reply })))
 }

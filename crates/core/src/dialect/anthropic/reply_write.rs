@@ -6,6 +6,7 @@ use super::words::{stop_reason, usage_value};
 use crate::{
     canonical::{Choice, Part, Reply, Stop, Thought, ToolCall},
     dialect::Identity,
+    json::object,
 };
 
 /// Writes a whole answer; of several answers the first.
@@ -16,14 +17,14 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
     let mut calls = 0;
     for part in parts {
         match part {
-            Part::Text { text, .. } => content.push(json!({"type": "text", "text": text})),
-            Part::Refusal(text) => content.push(json!({"type": "text", "text": text.value})),
+            Part::Text { text, .. } => content.push(object! {"type": "text", "text": text}),
+            Part::Refusal(text) => content.push(object! {"type": "text", "text": text.value}),
             Part::Thought(Thought { sealed: Some(data), .. }) => {
-                content.push(json!({"type": "redacted_thinking", "data": data.value}));
+                content.push(object! {"type": "redacted_thinking", "data": data.value});
             }
-            Part::Thought(Thought { text, signature, .. }) => content.push(json!({
+            Part::Thought(Thought { text, signature, .. }) => content.push(object! {
                 "type": "thinking", "thinking": text, "signature": signature.map(|seal| seal.value).unwrap_or_default(),
-            })),
+            }),
             Part::ToolCall(call) => {
                 content.push(write_call(call, calls, identity));
                 calls += 1;
@@ -33,16 +34,16 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
     }
     let stop = stop.unwrap_or(Stop::End);
     let (reason, sequence) = stop_reason(&stop);
-    json!({
+    object! {
         "id": identity.id("msg_"),
         "type": "message",
         "role": "assistant",
-        "model": identity.model,
+        "model": &*identity.model,
         "content": content,
         "stop_reason": reason,
         "stop_sequence": sequence,
         "usage": usage_value(&usage.unwrap_or_default()),
-    })
+    }
 }
 
 /// A tool call. Arguments that the model wrote as broken JSON go out as they are, under `arguments`.

@@ -6,19 +6,20 @@ use super::{usage::usage_value, words::finish_reason};
 use crate::{
     canonical::{Choice, Part, Reply, Stop, Thought},
     dialect::Identity,
+    json::object,
 };
 
 /// Writes a whole answer.
 pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
     let Reply { choices, usage, timings: _, fingerprint, created } = reply;
-    let mut out = json!({
+    let mut out = object! {
         "id": identity.id("chatcmpl-"),
         "object": "chat.completion",
         "created": created.unwrap_or(identity.created),
-        "model": identity.model,
+        "model": &*identity.model,
         "choices": choices.into_iter().map(|choice| write_choice(choice, identity)).collect::<Vec<_>>(),
         "usage": usage_value(&usage.unwrap_or_default()),
-    });
+    };
     if let Some(fingerprint) = fingerprint {
         out["system_fingerprint"] = fingerprint.into();
     }
@@ -27,12 +28,12 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
 
 fn write_choice(choice: Choice, identity: &Identity) -> Value {
     let Choice { index, parts, stop, logprobs } = choice;
-    json!({
+    object! {
         "index": index,
         "message": write_message(parts, index, identity),
-        "logprobs": logprobs.map(|content| json!({"content": content, "refusal": null})),
+        "logprobs": logprobs.map(|content| object! {"content": content, "refusal": Value::Null}),
         "finish_reason": finish_reason(&stop.unwrap_or(Stop::End)),
-    })
+    }
 }
 
 fn write_message(parts: Vec<Part>, choice: u32, identity: &Identity) -> Value {
@@ -54,7 +55,7 @@ fn write_message(parts: Vec<Part>, choice: u32, identity: &Identity) -> Value {
                 out.insert("id".to_owned(), id.into());
                 out.insert("type".to_owned(), "function".into());
                 let arguments = if call.arguments.is_empty() { "{}".to_owned() } else { call.arguments };
-                out.insert("function".to_owned(), json!({"name": call.name, "arguments": arguments}));
+                out.insert("function".to_owned(), object! {"name": call.name, "arguments": arguments});
                 out.extend(call.rest.fields);
                 calls.push(out.into());
             }

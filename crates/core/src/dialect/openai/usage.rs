@@ -1,9 +1,9 @@
 //! OpenAI's usage numbers.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::canonical::Usage;
+use crate::{canonical::Usage, json::object};
 
 /// `usage` as chat completions, completions, embeddings and responses write it.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -47,20 +47,20 @@ impl From<UsageWire> for Usage {
 
 /// `usage` for chat completions and completions; details only where they are known.
 pub(crate) fn usage_value(usage: &Usage) -> Value {
-    let mut value = json!({
+    let mut value = object! {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
         "total_tokens": usage.total(),
-    });
+    };
     if usage.cached.is_some() || usage.cache_write.is_some() {
-        let mut details = json!({"cached_tokens": usage.cached.unwrap_or_default()});
+        let mut details = object! {"cached_tokens": usage.cached.unwrap_or_default()};
         if let Some(written) = usage.cache_write {
             details["cache_write_tokens"] = written.into();
         }
         value["prompt_tokens_details"] = details;
     }
     if let Some(reasoning) = usage.reasoning {
-        value["completion_tokens_details"] = json!({"reasoning_tokens": reasoning});
+        value["completion_tokens_details"] = object! {"reasoning_tokens": reasoning};
     }
     value
 }
