@@ -62,7 +62,7 @@ pub struct Lease<T, C: Clock = SystemClock> {
 /// What few leases have.
 #[derive(Default)]
 pub(crate) struct Extra {
-    pub(crate) why: Option<Explanation>,
+    pub(crate) why: Option<Arc<Explanation>>,
     pub(crate) stored: Option<Stored>,
 }
 
@@ -123,11 +123,11 @@ impl<T, C: Clock> Lease<T, C> {
 
     /// Why this endpoint. Exact if the demand asked for it; else with what is known now.
     #[must_use]
-    pub fn explain(&self) -> Explanation {
+    pub fn explain(&self) -> Arc<Explanation> {
         let kept = self.extra.as_ref().and_then(|extra| extra.why.clone());
         kept.unwrap_or_else(|| {
             let shared = &self.pool.shared;
-            self.pool.lineup.explain_later(self.index as usize, shared.clock.now())
+            Arc::new(self.pool.lineup.explain_later(self.index as usize, shared.clock.now()))
         })
     }
 

@@ -20,7 +20,7 @@ use crate::view::{Frame, View};
 pub(crate) struct Selected {
     pub(crate) index: usize,
     pub(crate) probe: bool,
-    pub(crate) why: Option<Box<Explanation>>,
+    pub(crate) why: Option<Arc<Explanation>>,
 }
 
 /// The endpoints that are full where none has a limit.
@@ -180,7 +180,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             size: demand.size,
             probe: selected.probe,
             settled: false,
-            extra: selected.why.map(|why| Box::new(Extra { why: Some(*why), stored: None })),
+            extra: selected.why.map(|why| Box::new(Extra { why: Some(why), stored: None })),
             fence: if slot.cap == u32::MAX { 0 } else { self.shared.fleet.next_fence() },
             pool,
         }
@@ -193,10 +193,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         frame: &Frame<'_>,
         chosen: usize,
         demand: &Demand<'_>,
-    ) -> Box<Explanation> {
+    ) -> Arc<Explanation> {
         let view = View { frame, plan: &snapshot.plan };
         let score = |index| self.strategy.score(&view, index, demand);
-        Box::new(snapshot.lineup.explain(frame.eligible, chosen, demand, frame.now, score))
+        Arc::new(snapshot.lineup.explain(frame.eligible, chosen, demand, frame.now, score))
     }
 
     #[inline]

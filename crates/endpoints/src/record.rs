@@ -97,7 +97,7 @@ pub struct Facts {
     /// Whether another attempt would have been over the budget for them.
     pub over_budget: bool,
     /// Why each provider was chosen, if the settings ask for it; as many as there are attempts at most.
-    pub choices: Vec<Explanation>,
+    pub choices: Vec<Arc<Explanation>>,
     /// When things happened.
     pub phases: Phases,
     /// The fingerprint of the key that the client showed, if it showed one.

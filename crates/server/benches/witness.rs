@@ -73,7 +73,8 @@ fn seen(state: &State, route: &Arc<str>, observer: &Arc<dyn Observer>) {
         verdict: Verdict::Eligible,
         score: Some(0.5),
     });
-    record.choices.push(Explanation { candidates: candidates.collect(), chosen: 0, left_out: 0, exact: true });
+    let why = Explanation { candidates: candidates.collect(), chosen: 0, left_out: 0, exact: true };
+    record.choices.push(Arc::new(why));
     record.outcome = Outcome::Complete;
 }
 

@@ -124,7 +124,7 @@ fn whole(finished: &Facts) -> Value {
         |hedge| json!({"won": hedge.won, "given_up": hedge.given_up, "began_ms": millis(hedge.began)}),
     );
     value["over_retry_budget"] = facts.over_budget.into();
-    value["choices"] = facts.choices.iter().map(choice).collect();
+    value["choices"] = facts.choices.iter().map(|why| choice(why)).collect();
     value
 }
 
