@@ -108,6 +108,8 @@ def embed(base, model):
 def tells(base, model):
     names = [m.model for m in client(base).list().models]
     holds(any(name in (model, f"{model}:latest") for name in names), f"{model} is not in {names}")
+    # Ollama's own program shows twelve digits of it.
+    holds(all(len(m.digest) >= 12 for m in client(base).list().models), "digests")
     holds(client(base).show(model).capabilities, "capabilities")
     client(base).ps()
     # Older clients name the model so.

@@ -25,6 +25,7 @@ async fn scene(kind: &str, plays: Vec<Play>) -> (Router, RawProvider) {
 async fn ask(router: &Router, path: &str) -> Reply {
     let body = match path {
         "/v1/responses" => json!({"model": "m", "input": "hi"}),
+        "/v1/messages/count_tokens" => json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}),
         "/v1/completions" => json!({"model": "m", "prompt": "hi"}),
         _ => json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}),
     };
@@ -51,6 +52,18 @@ async fn what_a_server_lacks_is_asked_of_its_chat_at_once_from_the_second_time_o
         assert_eq!(paths(&provider), [path, "/v1/chat/completions", "/v1/chat/completions"]);
         until("all leases are settled", async || router.in_flight() == 0).await;
     }
+}
+
+#[tokio::test]
+async fn tokens_are_counted_here_where_a_server_does_not() {
+    let (router, provider) = scene("anthropic", vec![says("404 Not Found", NO_PATH)]).await;
+    for _ in 0..2 {
+        let reply = ask(&router, "/v1/messages/count_tokens").await;
+        assert!(reply.json()["input_tokens"].as_u64() > Some(0), "{}", reply.text());
+        assert_eq!(reply.headers["x-llm-router-estimated"], "true");
+    }
+    assert_eq!(paths(&provider), ["/v1/messages/count_tokens"]);
+    until("all leases are settled", async || router.in_flight() == 0).await;
 }
 
 #[tokio::test]

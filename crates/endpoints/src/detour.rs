@@ -1,5 +1,5 @@
 //! A way around what a server of some type usually offers and this one lacks: OpenAI-compatible servers without
-//! `responses` or `completions`, LM Studio without its own paths. What is asked there is translated, as for a provider of
+//! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What is asked there is translated, as for a provider of
 //! a type that never has it.
 
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::{
     attempts::Planner,
     body::Body,
+    forward::unasked,
     prepare::{Plan, Prepared},
     target::Target,
     upstream::{Upstream, UpstreamError},
@@ -22,7 +23,9 @@ const LONGEST: usize = 64 * 1024;
 
 /// Whether an answer may mean that the server has no such path, and there is another way to ask.
 pub(crate) fn may_help(response: &Response<Body>, operation: Operation, target: &Target) -> bool {
-    is_missing(response.status()) && beside(operation, target.api_type()).is_some()
+    // Tokens can be counted here, if need be.
+    let other = operation == Operation::CountTokens || beside(operation, target.api_type()).is_some();
+    is_missing(response.status()) && other
 }
 
 fn is_missing(status: StatusCode) -> bool {
@@ -49,12 +52,16 @@ pub(crate) async fn around(
         return Ok((original(said), None));
     }
     target.set_lacking(operation, true);
-    if let Ok(Plan::Send(mut prepared)) = plan(target) {
-        let request = std::mem::take(&mut prepared.request);
-        match upstream.send(target, request).await {
-            Ok(response) if !is_missing(response.status()) => return Ok((response, Some(prepared))),
-            _ => {}
+    match plan(target) {
+        Ok(Plan::Send(mut prepared)) => {
+            let request = std::mem::take(&mut prepared.request);
+            match upstream.send(target, request).await {
+                Ok(response) if !is_missing(response.status()) => return Ok((response, Some(prepared))),
+                _ => {}
+            }
         }
+        Ok(Plan::Answer(answer)) => return Ok((unasked(answer), None)),
+        Err(_) => {}
     }
     target.set_lacking(operation, false);
     Ok((original(said), None))

@@ -315,7 +315,7 @@ impl Asked {
 }
 
 /// An answer that needed no provider.
-fn unasked(answer: translate::Answer) -> Response<Body> {
+pub(crate) fn unasked(answer: translate::Answer) -> Response<Body> {
     let mut response = Response::new(Body::from(answer.body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     if answer.estimated {
