@@ -39,6 +39,7 @@ pub(crate) struct Places(Vec<Place>);
 impl Places {
     /// Those of one resource keep their order.
     pub(crate) fn new(mut places: Vec<Place>) -> Self {
+        places.iter().for_each(|place| place.resource.widen(place.cap));
         places.sort_by_key(|place| place.resource.number);
         Self(places)
     }
@@ -218,6 +219,9 @@ impl Line {
 
     /// Finds who is next for a resource and takes the permit for them.
     fn next_for(&self, resource: &Arc<Resource>, now: Tick) -> Option<(Order, usize, bool)> {
+        if !resource.has_room() {
+            return None;
+        }
         let fits = |waiter: &Waiter| waiter.place_on(resource, now);
         let chosen = match self.waiters.iter().find(|(_, waiter)| fits(waiter).is_some())? {
             (order, waiter) if waiter.residency.is_none() => *order,

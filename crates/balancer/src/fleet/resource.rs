@@ -15,6 +15,8 @@ const MOST_RESIDENTS: usize = 64;
 #[repr(align(128))]
 pub(crate) struct Resource {
     used: AtomicU32,
+    /// The most permits that anybody who waited would let be out: beyond it nobody in line need be looked at.
+    widest: AtomicU32,
     /// When the latest permit was taken (nanoseconds).
     taken: AtomicU64,
     /// Seconds a permit is held.
@@ -38,6 +40,7 @@ impl Resource {
     pub(crate) fn new(name: Arc<str>, number: u64) -> Self {
         Self {
             used: AtomicU32::new(0),
+            widest: AtomicU32::new(0),
             taken: AtomicU64::new(0),
             hold: Mean::default(),
             residents: Mutex::default(),
@@ -48,6 +51,18 @@ impl Resource {
 
     pub(crate) fn used(&self) -> u32 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Somebody will wait for a permit as long as `cap` are out.
+    pub(crate) fn widen(&self, cap: u32) {
+        if self.widest.load(Ordering::SeqCst) < cap {
+            self.widest.fetch_max(cap, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether somebody who waits might have a permit.
+    pub(crate) fn has_room(&self) -> bool {
+        self.used.load(Ordering::SeqCst) < self.widest.load(Ordering::SeqCst)
     }
 
     /// Takes a permit unless `cap` are out.
