@@ -17,8 +17,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use llm_router_endpoints::{Body, BodyError, moment};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::Instant,
 };
+use tokio_rustls::server::TlsStream;
 
 /// What a connection is doing, and since when. Shared by its socket, its requests and its timer.
 pub(crate) struct Clock {
@@ -137,6 +139,25 @@ impl Drop for InFlight {
     }
 }
 
+/// A client's socket.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// Lets the connection end with a reset, for an answer whose end nothing else could tell from its breaking off.
+    fn reset(&self);
+}
+
+impl Socket for TcpStream {
+    fn reset(&self) {
+        // Where that fails the connection is gone already.
+        drop(self.set_zero_linger());
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
+    }
+}
+
 /// A socket that tells its clock when bytes come.
 pub(crate) struct Conduit<S> {
     stream: S,
@@ -146,6 +167,13 @@ pub(crate) struct Conduit<S> {
 impl<S> Conduit<S> {
     pub(crate) fn new(stream: S, clock: Arc<Clock>) -> Self {
         Self { stream, clock }
+    }
+}
+
+impl<S: Socket> Conduit<S> {
+    /// Lets the connection end with a reset.
+    pub(crate) fn reset(&self) {
+        self.stream.reset();
     }
 }
 

@@ -16,7 +16,7 @@ use http_body::Body as _;
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{Body, BoxFuture, Error};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::AsyncWrite as _,
     time::{Sleep, sleep},
 };
 
@@ -25,7 +25,7 @@ use super::{
     incoming::{Incoming, Watched},
 };
 use crate::{
-    conduit::{Clock, Conduit, Tracked},
+    conduit::{Clock, Conduit, Socket, Tracked},
     http1::{Collected, HeadError, Outgoing, Reading, persistent, read, request},
     service,
     tasks::after_the_others,
@@ -71,6 +71,8 @@ struct Exchange {
     body: Incoming,
     /// The connection serves on behind the answer.
     keep: bool,
+    /// Only the connection's end tells where the answer's body ends.
+    open_ended: bool,
 }
 
 enum Stage {
@@ -84,7 +86,7 @@ enum Stage {
     Broken,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
+impl<S: Socket> Http1<S> {
     /// Goes on behind the first bytes.
     pub(super) fn new(io: Conduit<S>, first: Bytes, worker: Arc<Worker>, clock: Arc<Clock>, most_head: usize) -> Self {
         Self {
@@ -180,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         let answer =
             service::answer(Arc::clone(&self.worker), Arc::clone(&self.clock), Request::from_parts(head, body));
         let stage = Stage::Asking(Box::pin(answer));
-        self.at = At::Request(Box::new(Exchange { asked, stage, body: incoming, keep }));
+        self.at = At::Request(Box::new(Exchange { asked, stage, body: incoming, keep, open_ended: false }));
     }
 
     /// Answers what is no request, and takes no more.
@@ -217,7 +219,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                 match exchange.stage {
                     Stage::Answering(..) if more => continue,
                     Stage::Asking(_) | Stage::Answering(..) => {}
-                    Stage::Broken => return Poll::Ready(Ok(true)),
+                    Stage::Broken => {
+                        if exchange.open_ended {
+                            // An ordinary end would say that the answer is whole.
+                            self.io.reset();
+                        }
+                        return Poll::Ready(Ok(true));
+                    }
                     Stage::Written => {
                         self.at = if exchange.keep { At::Head } else { self.last() };
                         return Poll::Ready(Ok(false));
@@ -249,9 +257,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         exchange.body.skip(&mut self.unread);
         let length = body.size_hint().exact();
         let coding = Coding::of(exchange.asked, head.status, length);
+        exchange.open_ended = coding == Coding::UntilClose;
         let closes = head.headers.get_all(header::CONNECTION).iter().any(|value| value.as_bytes() == b"close");
         exchange.keep =
-            exchange.asked.keep && !self.ending && !closes && coding != Coding::UntilClose && exchange.body.is_read();
+            exchange.asked.keep && !self.ending && !closes && !exchange.open_ended && exchange.body.is_read();
         write_head(self.out.small(), exchange.asked, head.status, &head.headers, length, exchange.keep);
         exchange.stage = if exchange.asked.head_only { Stage::Written } else { Stage::Answering(body, coding) };
     }

@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::http1::Http1;
 use crate::{
-    conduit::{Clock, Conduit, OneMore, Patience},
+    conduit::{Clock, Conduit, OneMore, Patience, Socket},
     http1::{Reading, read},
     worker::Worker,
 };
@@ -48,7 +48,7 @@ pub(crate) trait Drive {
     fn end(&mut self);
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Drive for Http1<S> {
+impl<S: Socket> Drive for Http1<S> {
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx).map(|ended| {
             if let Err(error) = ended {
@@ -87,7 +87,7 @@ async fn secure(stream: TcpStream, worker: Arc<Worker>, config: Arc<ServerConfig
 /// Serves a connection to its end.
 async fn serve<S>(stream: S, worker: Arc<Worker>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Socket + Send + 'static,
 {
     let clock = Clock::new();
     let mut io = Conduit::new(stream, Arc::clone(&clock));
