@@ -9,6 +9,7 @@ mod error_read;
 mod error_write;
 mod fault;
 mod identity;
+mod lenient;
 pub(crate) mod lmstudio;
 pub(crate) mod ollama;
 pub(crate) mod openai;

@@ -142,3 +142,26 @@ fn calls_without_ids_and_numbers_stay_apart() {
         assert_ne!(blocks[0]["id"], blocks[1]["id"]);
     }
 }
+
+#[test]
+fn odd_numbers_beside_an_answer_cost_it_nothing_but_themselves() {
+    let told = |usage: Value| {
+        let body = json!({"created": "today", "system_fingerprint": 7, "usage": usage,
+            "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]});
+        let answer = reader("openai").whole(body.to_string().as_bytes()).expect("readable");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        assert_eq!(answer["content"][0]["text"], "hi");
+        (answer["usage"]["input_tokens"].clone(), answer["usage"]["output_tokens"].clone())
+    };
+    for (usage, input, output) in [
+        (json!({"prompt_tokens": 3.0, "completion_tokens": 4}), 3, 4),
+        (json!({"prompt_tokens": 3, "input_tokens": 3, "completion_tokens": 4, "output_tokens": 4}), 3, 4),
+        (json!({"prompt_tokens": -1, "completion_tokens": "4", "prompt_tokens_details": []}), 0, 0),
+        (json!("none"), 0, 0),
+    ] {
+        assert_eq!(told(usage.clone()), (json!(input), json!(output)), "{usage}");
+        let chunk = json!({"choices": [], "usage": usage});
+        let text = format!("{}{STOPPED}data: {chunk}\n\n{DONE}", chunks(&[json!({"content": "hi"})]));
+        assert_eq!(stream(&text).0, [json!({"type": "text", "text": "hi"})]);
+    }
+}

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::canonical::{Stop, Usage};
+use crate::{
+    canonical::{Stop, Usage},
+    dialect::lenient,
+};
 
 /// What `stop_reason` says.
 pub(super) fn stop_of(reason: &str, sequence: Option<String>) -> Stop {
@@ -35,13 +38,13 @@ pub(super) fn stop_reason(stop: &Stop) -> (&'static str, Option<&str>) {
 /// `usage` as Anthropic writes it: tokens from and to the cache are counted beside `input_tokens`, not among them.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(crate) struct UsageWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     output_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     cache_creation_input_tokens: Option<u64>,
     #[serde(default)]
     output_tokens_details: Option<OutputDetails>,
@@ -49,7 +52,7 @@ pub(crate) struct UsageWire {
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 struct OutputDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     thinking_tokens: Option<u64>,
 }
 

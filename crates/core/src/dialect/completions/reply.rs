@@ -7,7 +7,7 @@ use super::logprobs;
 use crate::{
     canonical::{Choice, Part, Reply, Stop},
     dialect::{
-        Identity,
+        Identity, lenient,
         openai::{self, UsageWire, stop_of, usage_value},
     },
 };
@@ -15,9 +15,9 @@ use crate::{
 #[derive(Deserialize)]
 struct ReplyWire {
     choices: Vec<ChoiceWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     usage: Option<UsageWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     system_fingerprint: Option<String>,
 }
 

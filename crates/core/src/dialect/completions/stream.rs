@@ -10,7 +10,7 @@ use crate::{
     canonical::{Event, Stop, Usage},
     codec::write_event,
     dialect::{
-        ErrorInfo, Identity, ReadStream, StreamFault, Surface, Text, WriteStream,
+        ErrorInfo, Identity, ReadStream, StreamFault, Surface, Text, WriteStream, lenient,
         openai::{UsageWire, stop_of, usage_value},
     },
 };
@@ -19,7 +19,7 @@ use crate::{
 struct Chunk<'a> {
     #[serde(default, borrow)]
     choices: Option<Vec<ChunkChoice<'a>>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     usage: Option<UsageWire>,
     #[serde(default)]
     error: Option<Value>,

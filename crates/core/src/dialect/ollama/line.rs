@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, Timings, ToolCall, Usage},
-    dialect::Text,
+    dialect::{Text, lenient},
 };
 
 /// A chat or generate object.
@@ -27,17 +27,17 @@ pub(super) struct Line<'a> {
     pub(super) error: Option<Value>,
     #[serde(default)]
     pub(super) logprobs: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     prompt_eval_count: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     eval_count: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     total_duration: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     load_duration: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     prompt_eval_duration: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     eval_duration: Option<u64>,
 }
 

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     canonical::{Event, Stop},
-    dialect::{ErrorInfo, ReadStream, StreamFault, Text, call_assembly::Calls},
+    dialect::{ErrorInfo, ReadStream, StreamFault, Text, call_assembly::Calls, lenient},
 };
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
     #[serde(default, borrow)]
     choices: Option<Vec<ChunkChoice<'a>>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     usage: Option<UsageWire>,
     #[serde(default)]
     error: Option<Value>,

@@ -4,16 +4,19 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{usage::UsageWire, words::stop_of};
-use crate::canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, ToolCall};
+use crate::{
+    canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, ToolCall},
+    dialect::lenient,
+};
 
 #[derive(Deserialize)]
 struct ReplyWire {
     choices: Vec<ChoiceWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     usage: Option<UsageWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     system_fingerprint: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::any")]
     created: Option<f64>,
 }
 
