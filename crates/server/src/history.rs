@@ -34,7 +34,8 @@ pub(crate) struct Moment {
     pub queued: u32,
 }
 
-/// The moments of everything, and of every provider by its model and id.
+/// The moments of everything, and of every provider by its model and id. A provider that nobody has asked anything for so
+/// long keeps one moment: thousands may be configured.
 #[derive(Debug, Default)]
 pub(crate) struct History(Mutex<Past>);
 
@@ -72,6 +73,7 @@ impl History {
                 let key = (Arc::clone(&pool.model.name), status.id);
                 let mut moments = old.remove(&key).unwrap_or_default();
                 push(&mut moments, Moment { tokens, calls, flying, ..all });
+                forget_rest(&mut moments);
                 past.providers.insert(key, moments);
             }
         }
@@ -95,7 +97,8 @@ impl History {
         let past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(moments) = past.providers.get(&(Arc::clone(model), Arc::clone(id))) else { return (Vec::new(), 0.0) };
         let now = rates(moments, |moment| moment.tokens).last().copied().unwrap_or_default();
-        (moments.iter().map(|moment| moment.flying).collect(), now)
+        let at_rest = past.all.len().saturating_sub(moments.len());
+        (std::iter::repeat_n(0, at_rest).chain(moments.iter().map(|moment| moment.flying)).collect(), now)
     }
 
     /// Tokens and requests a second, now.
@@ -113,6 +116,16 @@ fn push(moments: &mut VecDeque<Moment>, new: Moment) {
     moments.push_back(new);
 }
 
+/// Keeps the last moment alone of a provider that has been at rest all the while, or since the only one before.
+fn forget_rest(moments: &mut VecDeque<Moment>) {
+    let (Some(first), Some(last)) = (moments.front(), moments.back()) else { return };
+    let same = first.tokens == last.tokens && first.calls == last.calls;
+    if same && [2, KEPT].contains(&moments.len()) && moments.iter().all(|moment| moment.flying == 0) {
+        moments.drain(..moments.len() - 1);
+        moments.shrink_to_fit();
+    }
+}
+
 /// How much of something came a second, up to each moment.
 fn rates(moments: &VecDeque<Moment>, count: fn(&Moment) -> u64) -> Vec<f64> {
     let rate = |at: usize| {
@@ -128,6 +141,29 @@ fn rates(moments: &VecDeque<Moment>, count: fn(&Moment) -> u64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_provider_at_rest_keeps_one_moment_and_one_at_work_keeps_all() {
+        let began = Instant::now();
+        let mut moments = VecDeque::new();
+        let mut second = 0;
+        let mut pass = |moments: &mut VecDeque<Moment>, seconds: usize, tokens, calls, flying| {
+            for _ in 0..seconds {
+                second += 1;
+                let at = began + Duration::from_secs(second);
+                push(moments, Moment { at, tokens, calls, flying, queued: 0 });
+                forget_rest(moments);
+            }
+            moments.len()
+        };
+        assert_eq!(pass(&mut moments, 2 * KEPT, 0, 0, 0), 1);
+        assert!(moments.capacity() < 8, "what it took is given back");
+        assert_eq!(pass(&mut moments, 3, 0, 0, 1), 4, "a request under way is work");
+        assert_eq!(pass(&mut moments, 1, 50, 1, 0), 5);
+        assert_eq!(rates(&moments, |moment| moment.tokens).last(), Some(&12.5), "counted from the moment before");
+        assert_eq!(pass(&mut moments, KEPT - 2, 50, 1, 0), KEPT, "what it did is remembered as long as before");
+        assert_eq!(pass(&mut moments, 2, 50, 1, 0), 1);
+    }
 
     #[test]
     fn rates_are_taken_over_some_seconds_and_never_negative() {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, Uri};
-use llm_router_endpoints::{Body, BoxFuture, Pool, Target, Upstream};
+use llm_router_endpoints::{Body, Pool, State, Target, Upstream};
 use tokio::time::{sleep, timeout};
 
 use crate::{tasks, upstream::Connections, worker::Shared};
@@ -16,29 +16,30 @@ pub(crate) async fn providers(shared: Arc<Shared>, upstream: Arc<Connections>) {
         // Routers that started together do not ask together.
         sleep(interval.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
         if settings.upstream.probe_interval.is_some() {
-            tasks::together(questions(&shared, &upstream, settings.upstream.probe_timeout)).await;
+            let state = shared.state().clone();
+            tasks::together(questions(&state, &upstream, settings.upstream.probe_timeout)).await;
         }
         upstream.sweep();
     }
 }
 
 /// One question to every provider.
-fn questions(shared: &Shared, upstream: &Arc<Connections>, within: Duration) -> Vec<BoxFuture<'static, ()>> {
-    let state = shared.state().clone();
-    let mut questions: Vec<BoxFuture<'static, ()>> = Vec::new();
-    for pool in state.pools() {
-        for member in pool.targets() {
-            let (state, upstream, member) = (Arc::clone(&state), Arc::clone(upstream), Arc::clone(member));
-            let model = Arc::clone(&pool.model.name);
-            questions.push(Box::pin(async move {
-                let good = timeout(within, ask(&upstream, &member.target)).await.unwrap_or(false);
-                if let Ok(pool) = state.pool(&model) {
-                    learn(pool, member.id(), good);
-                }
-            }));
+fn questions<'a>(
+    state: &'a Arc<State>,
+    upstream: &'a Arc<Connections>,
+    within: Duration,
+) -> impl Iterator<Item = impl Future<Output = ()> + Send + use<>> + use<'a> {
+    let members = state.pools().flat_map(|pool| pool.targets().iter().map(move |member| (pool, member)));
+    members.map(move |(pool, member)| {
+        let (state, upstream, member) = (Arc::clone(state), Arc::clone(upstream), Arc::clone(member));
+        let model = Arc::clone(&pool.model.name);
+        async move {
+            let good = timeout(within, ask(&upstream, &member.target)).await.unwrap_or(false);
+            if let Ok(pool) = state.pool(&model) {
+                learn(pool, member.id(), good);
+            }
         }
-    }
-    questions
+    })
 }
 
 fn learn(pool: &Pool, id: &str, good: bool) {
