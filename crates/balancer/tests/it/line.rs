@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use llm_router_balancer::{AcquireError, Demand, Failure, Fleet, PickError, QueueSettings};
 
-use crate::support::{Pool, Task, builder, limited, millis, seconds};
+use crate::support::{Pool, Task, builder, endpoint, limited, millis, seconds};
 
 fn one(limit: u32) -> (Pool, llm_router_balancer::ManualClock) {
     let (builder, clock) = builder("balanced");
@@ -223,4 +223,31 @@ fn the_clock_of_the_machine_ends_a_wait_too() {
     };
     assert!(matches!(result, Err(AcquireError::Timeout { .. })));
     assert!(pool.now() >= demand.deadline.unwrap());
+}
+
+#[test]
+fn who_may_share_a_resource_with_more_is_served_where_others_must_wait() {
+    let fleet = Fleet::new();
+    let pool = |most: u32| {
+        let shared = endpoint(0, |config| {
+            config.resource = "host".into();
+            config.max_concurrency = most.try_into().ok();
+        });
+        builder("least_loaded").0.fleet(&fleet).endpoint(shared).build().unwrap()
+    };
+    let (alone, many) = (pool(1), pool(3));
+    let demand = Demand::default();
+    let mut held: Vec<_> = (0..3).map(|_| many.pick(&demand).unwrap()).collect();
+    let mut first = Task::new(alone.acquire(&demand));
+    let mut second = Task::new(many.acquire(&demand));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    held.pop().unwrap().succeed();
+    // Two are left: too many for the first in line, not for the second.
+    assert!(first.poll().is_pending());
+    held.push(second.ready().unwrap());
+    held.drain(..2).for_each(|lease| lease.succeed());
+    assert!(first.poll().is_pending());
+    held.clear();
+    assert_eq!(fleet.in_use("host"), Some(1), "handed over");
+    first.ready().unwrap().succeed();
 }
