@@ -87,6 +87,7 @@ fn pack(value: f32, now: Tick) -> u64 {
     (u64::from(value.max(f32::MIN_POSITIVE).to_bits()) << 32) | u64::from(millis(now))
 }
 
+#[inline]
 fn decayed(word: u64, now: Tick, seed: f32, half_life: f32) -> f32 {
     if word == 0 {
         return seed;

@@ -179,16 +179,11 @@ impl<'a, P> View<'a, P> {
     /// replicas their number is uncertain, by about its root, so some excess is to be expected even where the mean is
     /// below.
     #[must_use]
+    #[inline]
     pub fn excess(&self, index: usize, places: f32) -> f32 {
-        let (joined, steepness) = (self.joined(index), 1.7);
+        let joined = self.joined(index);
         let over = joined - places;
-        if self.frame.peers == 1 {
-            return over.max(0.0);
-        }
-        // The mean of what is above zero of a normal number, by the logistic function that is closest to it.
-        let deviation = joined.sqrt();
-        let z = steepness * over / deviation;
-        if z > 20.0 { over } else { deviation * z.exp().ln_1p() / steepness }
+        if self.frame.peers == 1 { over.max(0.0) } else { expected_above(over, joined.sqrt()) }
     }
 
     /// How many requests the endpoint serves at once: as its settings say, else as far as it was learned. `None`: no
@@ -239,6 +234,13 @@ impl<'a, P> View<'a, P> {
     pub const fn waited(&self) -> Duration {
         self.frame.waited
     }
+}
+
+/// The mean of what is above zero of a normal number, by the logistic function that is closest to it.
+fn expected_above(mean: f32, deviation: f32) -> f32 {
+    let steepness = 1.7;
+    let z = steepness * mean / deviation;
+    if z > 20.0 { mean } else { deviation * z.exp().ln_1p() / steepness }
 }
 
 impl<P: fmt::Debug> fmt::Debug for View<'_, P> {

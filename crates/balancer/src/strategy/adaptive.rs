@@ -35,6 +35,7 @@ impl Strategy for Adaptive {
     }
 }
 
+#[inline]
 fn delay<P>(view: &View<'_, P>, index: usize, demand: &Demand<'_>) -> f32 {
     let busy = view.busy(index).unwrap_or(UNKNOWN.0);
     let pace = view.pace(index).unwrap_or(UNKNOWN.1) * freshness(view, index);

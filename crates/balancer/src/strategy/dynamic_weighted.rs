@@ -32,6 +32,7 @@ impl Strategy for DynamicWeighted {
     }
 }
 
+#[inline]
 fn cost<P>(view: &View<'_, P>, index: usize) -> f32 {
     view.per_weight(index, view.latency(index) * view.joined(index))
 }
