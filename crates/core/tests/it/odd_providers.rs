@@ -165,3 +165,30 @@ fn odd_numbers_beside_an_answer_cost_it_nothing_but_themselves() {
         assert_eq!(stream(&text).0, [json!({"type": "text", "text": "hi"})]);
     }
 }
+
+#[test]
+fn arguments_of_servers_that_imitate_ollama_may_be_text() {
+    let line = |arguments: Value| {
+        let call = json!({"function": {"name": "f", "arguments": arguments}});
+        json!({"message": {"content": "", "tool_calls": [call]}, "done": true, "done_reason": "stop"}).to_string()
+    };
+    for (arguments, wanted) in
+        [(json!({"x": 1}), r#"{"x":1}"#), (json!(r#"{"x":1}"#), r#"{"x":1}"#), (json!(null), "{}")]
+    {
+        let (mut translator, mut out) = (reader("ollama"), Vec::new());
+        translator.frame(format!("{}\n", line(arguments.clone())).as_bytes(), &mut out).expect("readable");
+        assert_eq!(told(&out).0[0]["json"], wanted);
+        let answer = reader("ollama").whole(line(arguments).as_bytes()).expect("readable");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        assert_eq!(answer["content"][0]["input"].to_string(), wanted);
+    }
+}
+
+#[test]
+fn a_call_that_is_no_functions_leaves_the_rest_of_the_answer() {
+    let call = json!({"id": "a", "type": "custom", "custom": {"name": "c", "input": "raw"}});
+    let body = json!({"choices": [{"message": {"content": "hi", "tool_calls": [call]}, "finish_reason": "stop"}]});
+    let answer = reader("openai").whole(body.to_string().as_bytes()).expect("readable");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    assert_eq!(answer["content"], json!([{"type": "text", "text": "hi"}]));
+}

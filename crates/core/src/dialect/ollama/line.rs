@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, Timings, ToolCall, Usage},
@@ -62,7 +62,18 @@ pub(super) struct Call {
 pub(super) struct Function {
     pub(super) name: String,
     #[serde(default)]
-    pub(super) arguments: Map<String, Value>,
+    arguments: Value,
+}
+
+impl Function {
+    /// The arguments as text. Servers that imitate Ollama write them as text themselves.
+    pub(super) fn arguments(&self) -> String {
+        match &self.arguments {
+            Value::Null => "{}".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl Line<'_> {
@@ -117,8 +128,8 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
     parts.extend(calls.into_iter().map(|call| {
         Part::ToolCall(ToolCall {
             id: call.id.unwrap_or_default(),
+            arguments: call.function.arguments(),
             name: call.function.name,
-            arguments: Value::Object(call.function.arguments).to_string(),
             rest: Rest::default(),
         })
     }));

@@ -66,7 +66,7 @@ impl LineReader {
         let number = self.calls;
         self.calls += 1;
         let id = call.id.unwrap_or_default().into();
-        let arguments = Value::Object(call.function.arguments).to_string();
+        let arguments = call.function.arguments();
         sink(Event::ToolCall { choice: 0, call: number, id, name: call.function.name.into(), rest: Map::new() });
         sink(Event::Arguments { choice: 0, call: number, json: arguments.into() });
     }

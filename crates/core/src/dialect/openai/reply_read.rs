@@ -59,7 +59,8 @@ struct MessageWire {
 struct CallWire {
     #[serde(default)]
     id: Option<String>,
-    function: FunctionWire,
+    #[serde(default)]
+    function: Option<FunctionWire>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -105,8 +106,8 @@ fn read_choice(wire: ChoiceWire, position: u32) -> Choice {
     }
     let refusal = refusal.filter(|text| !text.is_empty());
     parts.extend(refusal.map(|text| Part::Refusal(crate::canonical::Given::new(text, Place::ROOT))));
-    let older = function_call.map(|function| CallWire { id: None, function, rest: Map::new() });
-    let calls: Vec<_> = tool_calls.unwrap_or_default().into_iter().chain(older).map(read_call).collect();
+    let older = function_call.map(|function| CallWire { id: None, function: Some(function), rest: Map::new() });
+    let calls: Vec<_> = tool_calls.unwrap_or_default().into_iter().chain(older).filter_map(read_call).collect();
     let stop = wire.finish_reason.map(|word| match stop_of(&word, text_of(wire.stop_reason)) {
         Stop::End if !calls.is_empty() => Stop::ToolUse,
         stop => stop,
@@ -138,19 +139,21 @@ pub(super) fn said(part: &Value) -> Option<Said> {
     }
 }
 
-fn read_call(mut wire: CallWire) -> Part {
+/// A call of a function. Other kinds no translated request asks for, so nobody waits for them.
+fn read_call(mut wire: CallWire) -> Option<Part> {
     wire.rest.retain(|name, _| name != "type" && name != "index");
-    let arguments = match wire.function.arguments {
+    let function = wire.function?;
+    let arguments = match function.arguments {
         Some(Value::String(text)) => text,
         Some(Value::Null) | None => String::new(),
         Some(object) => object.to_string(),
     };
-    Part::ToolCall(ToolCall {
+    Some(Part::ToolCall(ToolCall {
         id: wire.id.unwrap_or_default(),
-        name: wire.function.name,
+        name: function.name,
         arguments,
         rest: Rest { at: Place::ROOT, fields: wire.rest },
-    })
+    }))
 }
 
 /// vLLM's `stop_reason`: the stop text that came up, or the number of a stop token, which tells clients nothing.
