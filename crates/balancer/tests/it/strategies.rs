@@ -179,7 +179,7 @@ fn hedging_waits_for_the_late_ones_and_keeps_to_its_budget() {
 #[test]
 fn the_least_loaded_is_found_among_however_many_and_whichever_may_serve() {
     let mut rng = fastrand::Rng::with_seed(5);
-    for count in [1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 128] {
+    for count in [1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 128, 129, 300] {
         let health = HealthSettings { slow_start: Duration::ZERO, ..HealthSettings::default() };
         let pool = builder("least_loaded").0.health(health).endpoints(endpoints(count)).build().unwrap();
         let mut held: Vec<_> = (0..count * 3).map(|_| pool.pick(&Demand::default()).unwrap()).collect();
