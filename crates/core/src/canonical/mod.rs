@@ -27,4 +27,5 @@ pub use reply::{Choice, Reply, Stop, Timings, Usage};
 pub use request::{Input, Prompt, Request, Sampling};
 pub use rest::{Losses, Rest};
 pub use thinking::{Effort, Thinking};
+pub(crate) use tool::arguments_object;
 pub use tool::{Format, Tool, ToolChoice};

@@ -1,6 +1,6 @@
 //! Tools the model may call, and what form its answer must have.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     place::{Given, Place},
@@ -64,6 +64,16 @@ pub enum Format {
     },
     /// A form only the client's own dialect knows (grammars, …).
     Other(Value),
+}
+
+/// The arguments of a call as the object that Anthropic and Ollama have. What a model wrote as broken JSON goes under
+/// `arguments` as it is: OpenAI's clients send it back with the history, and a refusal would stop them for good.
+pub(crate) fn arguments_object(arguments: &str) -> Map<String, Value> {
+    let text = arguments.trim();
+    if text.is_empty() {
+        return Map::new();
+    }
+    serde_json::from_str(text).unwrap_or_else(|_| Map::from_iter([("arguments".to_owned(), arguments.into())]))
 }
 
 impl Tool {

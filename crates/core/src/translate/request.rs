@@ -228,7 +228,7 @@ fn write(
             Input::Prompt(prompt) => ollama::write_generate(request, prompt, model, losses)?,
             input => ollama::write_chat(Request { input, ..request }, model, losses)?,
         },
-        Operation::Messages => anthropic::write_request(request, model, losses)?,
+        Operation::Messages => anthropic::write_request(request, model, losses),
         Operation::Completions | Operation::LmStudioCompletions => {
             let flavour = openai::Flavour::of(to.name());
             match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {

@@ -121,9 +121,9 @@ fn a_refusal_names_the_field() {
     let info = ErrorInfo::from(&error(Operation::ChatCompletions, "ollama", &body, Policy::Drop));
     assert_eq!((info.status, info.param.as_deref()), (400, Some("messages[0].content")));
     let body = json!({"model": "m", "messages": [{"role": "assistant", "tool_calls": [
-        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{broken"}}]}]});
+        {"id": "a", "type": "function", "function": {"arguments": "{}"}}]}]});
     let info = ErrorInfo::from(&error(Operation::ChatCompletions, "ollama", &body, Policy::Drop));
-    assert_eq!(info.param.as_deref(), Some("messages[0].tool_calls[0].function.arguments"));
+    assert_eq!((info.status, info.param.as_deref()), (400, Some("messages[0].tool_calls[0].function.name")));
     let refused = error(
         Operation::Responses,
         "ollama",

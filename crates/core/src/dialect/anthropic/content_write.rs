@@ -2,16 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::canonical::{Given, Image, Invalid, Losses, Part, Rest, Thought, ToolCall, ToolResult};
+use crate::canonical::{Given, Image, Losses, Part, Rest, Thought, ToolCall, ToolResult, arguments_object};
 
 /// The field of a block that other dialects' clients may know too.
 const CACHE: &[&str] = &["cache_control"];
 
 /// Writes parts as blocks. Blank texts are left out: the API refuses them, and they say nothing.
-///
-/// # Errors
-/// Arguments of a tool call are no object.
-pub(super) fn write_blocks(parts: Vec<Part>, losses: &mut Losses) -> Result<Vec<Value>, Invalid> {
+pub(super) fn write_blocks(parts: Vec<Part>, losses: &mut Losses) -> Vec<Value> {
     let mut blocks = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
@@ -35,13 +32,13 @@ pub(super) fn write_blocks(parts: Vec<Part>, losses: &mut Losses) -> Result<Vec<
                 blocks.push(block.into());
             }
             Part::Thought(thought) => blocks.extend(write_thought(thought, losses)),
-            Part::ToolCall(call) => blocks.push(write_call(call, losses)?),
-            Part::ToolResult(result) => blocks.push(write_result(result, losses)?),
+            Part::ToolCall(call) => blocks.push(write_call(call, losses)),
+            Part::ToolResult(result) => blocks.push(write_result(result, losses)),
             Part::File { url, name, rest } => blocks.extend(write_file(url, name, rest, losses)),
             Part::Other(given) => losses.add(given.at),
         }
     }
-    Ok(blocks)
+    blocks
 }
 
 fn write_source(image: Image) -> Value {
@@ -64,28 +61,23 @@ fn write_thought(thought: Thought, losses: &mut Losses) -> Option<Value> {
     }
 }
 
-fn write_call(call: ToolCall, losses: &mut Losses) -> Result<Value, Invalid> {
+fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
     let ToolCall { id, name, arguments, rest } = call;
-    let wanted = || Invalid::new(rest.at.field("function").field("arguments"), "a JSON object");
-    let input = match arguments.trim() {
-        "" => json!({}),
-        text => serde_json::from_str(text).ok().filter(Value::is_object).ok_or_else(wanted)?,
-    };
     let mut block = Map::new();
     block.insert("type".to_owned(), "tool_use".into());
     block.insert("id".to_owned(), clean(id).into());
     block.insert("name".to_owned(), name.into());
-    block.insert("input".to_owned(), input);
+    block.insert("input".to_owned(), arguments_object(&arguments).into());
     rest.carry(CACHE, &mut block, losses);
-    Ok(block.into())
+    block.into()
 }
 
-fn write_result(result: ToolResult, losses: &mut Losses) -> Result<Value, Invalid> {
+fn write_result(result: ToolResult, losses: &mut Losses) -> Value {
     let ToolResult { id, name: _, parts, is_error, rest } = result;
     let mut block = Map::new();
     block.insert("type".to_owned(), "tool_result".into());
     block.insert("tool_use_id".to_owned(), clean(id).into());
-    let mut content = write_blocks(parts, losses)?;
+    let mut content = write_blocks(parts, losses);
     let value = match content.as_mut_slice() {
         [] => None,
         [only] if only["type"] == "text" && only.as_object().is_some_and(|block| block.len() == 2) => {
@@ -96,7 +88,7 @@ fn write_result(result: ToolResult, losses: &mut Losses) -> Result<Value, Invali
     block.extend(value.map(|content| ("content".to_owned(), content)));
     block.extend(is_error.map(|given| ("is_error".to_owned(), given.value.into())));
     rest.carry(CACHE, &mut block, losses);
-    Ok(block.into())
+    block.into()
 }
 
 /// A document. The API takes PDF files and plain texts.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::content_write::write_blocks;
-use crate::canonical::{Invalid, Losses, Message, Part, Role};
+use crate::canonical::{Losses, Message, Part, Role};
 
 /// The operator's words and the conversation.
 pub(super) struct History {
@@ -13,10 +13,7 @@ pub(super) struct History {
 
 /// Writes the history. The operator's words have one place, wherever they stood; neighbours of one role become one
 /// message, with tool results first, as the API wants. The operator's words alone become the person's.
-///
-/// # Errors
-/// Arguments of a tool call are no object.
-pub(super) fn write_history(messages: Vec<Message>, losses: &mut Losses) -> Result<History, Invalid> {
+pub(super) fn write_history(messages: Vec<Message>, losses: &mut Losses) -> History {
     let mut system = Vec::new();
     let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
     for message in messages {
@@ -25,15 +22,15 @@ pub(super) fn write_history(messages: Vec<Message>, losses: &mut Losses) -> Resu
         rest.lose(losses);
         let role = match role {
             Role::System | Role::Developer => {
-                system.extend(write_blocks(parts, losses)?);
+                system.extend(write_blocks(parts, losses));
                 continue;
             }
             Role::User | Role::Tool => "user",
             Role::Assistant => "assistant",
         };
         let (results, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|p| matches!(p, Part::ToolResult(_)));
-        let mut blocks = write_blocks(results, losses)?;
-        blocks.extend(write_blocks(others, losses)?);
+        let mut blocks = write_blocks(results, losses);
+        blocks.extend(write_blocks(others, losses));
         match turns.last_mut() {
             _ if blocks.is_empty() => {}
             Some((last, said)) if *last == role => said.extend(blocks),
@@ -46,7 +43,7 @@ pub(super) fn write_history(messages: Vec<Message>, losses: &mut Losses) -> Resu
     }
     trim_prefill(&mut turns);
     let messages = turns.into_iter().map(|(role, blocks)| json!({"role": role, "content": short(blocks)})).collect();
-    Ok(History { system: (!system.is_empty()).then(|| short(system)), messages })
+    History { system: (!system.is_empty()).then(|| short(system)), messages }
 }
 
 /// An answer to be gone on with must not end in white space.

@@ -1,10 +1,10 @@
 //! Writes a whole Anthropic message.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::words::{stop_reason, usage_value};
 use crate::{
-    canonical::{Choice, Part, Reply, Stop, Thought, ToolCall},
+    canonical::{Choice, Part, Reply, Stop, Thought, ToolCall, arguments_object},
     dialect::Identity,
     json::object,
 };
@@ -46,21 +46,15 @@ pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
     }
 }
 
-/// A tool call. Arguments that the model wrote as broken JSON go out as they are, under `arguments`.
+/// A tool call.
 fn write_call(call: ToolCall, position: usize, identity: &Identity) -> Value {
     let id = if call.id.is_empty() { identity.call_id("toolu_", 0, position) } else { call.id };
-    let input = match call.arguments.trim() {
-        "" => json!({}),
-        text => match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => object.into(),
-            _ => json!({"arguments": text}),
-        },
-    };
+    let input = arguments_object(&call.arguments);
     let mut block = Map::new();
     block.insert("type".to_owned(), "tool_use".into());
     block.insert("id".to_owned(), id.into());
     block.insert("name".to_owned(), call.name.into());
-    block.insert("input".to_owned(), input);
+    block.insert("input".to_owned(), input.into());
     block.extend(call.rest.fields);
     block.into()
 }

@@ -8,16 +8,13 @@ use super::{
     schema,
     thinking_write::{can_resume, output_config, write_thinking},
 };
-use crate::canonical::{Format, Given, Input, Invalid, Losses, Request, Sampling, Tool, ToolChoice};
+use crate::canonical::{Format, Given, Input, Losses, Request, Sampling, Tool, ToolChoice};
 
 /// Fields without canonical meaning that the Messages API has.
 const OWN: &[&str] = &["cache_control", "container", "context_management", "inference_geo", "mcp_servers"];
 
 /// Writes the body of a Messages request.
-///
-/// # Errors
-/// Arguments of a tool call are no object.
-pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) -> Result<Value, Invalid> {
+pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) -> Value {
     let Request {
         stream,
         usage_wanted: _,
@@ -43,7 +40,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
         matches!(tool_choice.as_ref().map(|given| &given.value), Some(ToolChoice::Required | ToolChoice::Named(_)))
             && !tools.is_empty();
     let possible = !forced && (generation.thinks_by_effort() || can_resume(&messages));
-    let history = write_history(messages, losses)?;
+    let history = write_history(messages, losses);
     let mut out = Map::new();
     out.insert("model".to_owned(), model.into());
     let mut sampling = sampling;
@@ -66,7 +63,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
     losses.given(verbosity);
     options.lose(losses);
     rest.carry(OWN, &mut out, losses);
-    Ok(out.into())
+    out.into()
 }
 
 fn write_tools(

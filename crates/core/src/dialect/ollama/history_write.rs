@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    canonical::{Given, Image, Invalid, Losses, Message, Part, Role, ToolCall},
+    canonical::{Given, Image, Losses, Message, Part, Role, ToolCall, arguments_object},
     dialect::{ImageUrl, TranslateError},
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Words {
 /// Writes the history.
 ///
 /// # Errors
-/// A picture by URL, or arguments of a tool call that are no object.
+/// A picture by URL.
 pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Result<Vec<Value>, TranslateError> {
     let mut out: Vec<Value> = Vec::with_capacity(messages.len());
     for message in messages {
@@ -90,7 +90,7 @@ impl Words {
                     losses.given(name);
                     rest.lose(losses);
                 }
-                Part::ToolCall(call) => words.calls.push(write_call(call, losses)?),
+                Part::ToolCall(call) => words.calls.push(write_call(call, losses)),
                 Part::ToolResult(result) => losses.add(result.rest.at),
                 Part::Other(other) => losses.add(other.at),
             }
@@ -134,13 +134,8 @@ pub(super) fn base64(image: Given<Image>) -> Result<String, TranslateError> {
     }
 }
 
-fn write_call(call: ToolCall, losses: &mut Losses) -> Result<Value, TranslateError> {
+fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
     let ToolCall { id, name, arguments, rest } = call;
-    let wanted = || Invalid::new(rest.at.field("function").field("arguments"), "a JSON object");
-    let arguments = match arguments.trim() {
-        "" => Value::Object(Map::new()),
-        text => serde_json::from_str(text).ok().filter(Value::is_object).ok_or_else(wanted)?,
-    };
     rest.lose(losses);
-    Ok(json!({"id": id, "function": {"name": name, "arguments": arguments}}))
+    json!({"id": id, "function": {"name": name, "arguments": arguments_object(&arguments)}})
 }

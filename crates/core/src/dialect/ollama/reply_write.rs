@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Shape;
 use crate::{
-    canonical::{Choice, Part, Reply, Stop, Timings, Usage},
+    canonical::{Choice, Part, Reply, Stop, Timings, Usage, arguments_object},
     dialect::Identity,
 };
 
@@ -83,13 +83,7 @@ pub(super) fn write_call(
     rest: Map<String, Value>,
 ) -> Value {
     let id = if id.is_empty() { identity.call_id("call_", 0, position) } else { id };
-    let arguments = match arguments.trim() {
-        "" => json!({}),
-        text => match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => object.into(),
-            _ => json!({"arguments": text}),
-        },
-    };
+    let arguments = arguments_object(arguments);
     let mut call = json!({"id": id, "function": {"index": position, "name": name, "arguments": arguments}});
     call.as_object_mut().expect("an object, as just made").extend(rest);
     call

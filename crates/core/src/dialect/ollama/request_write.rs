@@ -17,7 +17,7 @@ const OWN: &[&str] = &["shift", "template", "truncate"];
 /// Writes the body of a chat request.
 ///
 /// # Errors
-/// A picture by URL, or arguments of a tool call that are no object.
+/// A picture by URL.
 pub(crate) fn write_chat(request: Request, model: &str, losses: &mut Losses) -> Result<Value, TranslateError> {
     let mut request = request;
     let messages = match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
