@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use llm_router_balancer::{AcquireError, PickError, Tried};
 use llm_router_core::{
     operation::Operation,
@@ -17,7 +17,7 @@ use crate::{
     detour,
     error::Error,
     images::Pictures,
-    judge::{Answer, Attempt, Reading, judge},
+    judge::{Answer, Attempt, Reading, judge, open},
     memory::Memory,
     moment,
     phases::Trouble,
@@ -221,7 +221,11 @@ pub(crate) async fn exchange(
     heard: impl FnOnce(Heard) + Send,
 ) -> Attempt {
     let Prepared { request, mut translator, mut losses, mut stream, mut uncounted, own } = prepared;
-    let mut sent = send(upstream, plan, lease.target(), request, own).await;
+    let mut sent = match upstream.send(lease.target(), request).await {
+        // A pooled connection turned out to be closed: not a byte of an answer had come. Boxed, since it is rare.
+        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, lease.target(), (own, cause))).await,
+        sent => sent,
+    };
     if let Ok(response) = &sent {
         heard(Heard { connected: response.extensions().get().copied(), at: moment::now().into_std() });
     }
@@ -239,24 +243,12 @@ pub(crate) async fn exchange(
         }
         (sent, _) => sent,
     };
-    judge(sent, lease, Reading { translator, losses, stream, uncounted, started, memory }).await
+    let reading = Reading { translator, losses, uncounted, memory };
+    let opened = sent.and_then(|response| open(response, lease.target(), reading));
+    judge(opened, lease, stream, started, memory.largest_answer()).await
 }
 
-/// Sends, and once more when a pooled connection turned out to be closed: not a byte of an answer had come.
-async fn send(
-    upstream: &dyn Upstream,
-    plan: Planner<'_>,
-    target: &Target,
-    request: Request<Body>,
-    own: Option<Operation>,
-) -> Result<Response<Body>, UpstreamError> {
-    match upstream.send(target, request).await {
-        // Boxed, since it is rare.
-        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, target, (own, cause))).await,
-        sent => sent,
-    }
-}
-
+/// Sends once more.
 async fn send_again(
     upstream: &dyn Upstream,
     plan: Planner<'_>,

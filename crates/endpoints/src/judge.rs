@@ -72,20 +72,21 @@ pub(crate) struct Reading<'a> {
     pub translator: Option<Box<ReplyTranslator>>,
     /// What of the request the provider's dialect could not carry.
     pub losses: Losses,
-    /// Whether the client is to get a stream, where the answer is translated.
-    pub stream: bool,
     /// Whether the provider was asked for usage numbers that the client does not want.
     pub uncounted: bool,
-    /// When the client's request arrived.
-    pub started: Instant,
     /// Where answers are held that are read as a whole.
     pub memory: &'a Memory,
 }
 
-/// Settles the lease by what came, unless the answer is good so far: then it goes on with it.
-pub(crate) async fn judge(sent: Result<Response<Body>, UpstreamError>, lease: Lease, reading: Reading<'_>) -> Attempt {
-    let read = match sent {
-        Ok(response) => read(response, lease.target(), reading).await,
+/// How an answer looks by its head, or why it cannot be one.
+pub(crate) type Opened = Result<(Box<Answer>, Option<Failure>), UpstreamError>;
+
+/// Reads on until there is something to show the client, and settles the lease by what came, unless the answer is good so
+/// far: then it goes on with it. `stream` says that the client is to get one, `started` when its request arrived, and
+/// `most` how large an answer may be that is read as a whole.
+pub(crate) async fn judge(opened: Opened, lease: Lease, stream: bool, started: Instant, most: usize) -> Attempt {
+    let read = match opened {
+        Ok((answer, failure)) => read(answer, lease.target(), stream, started, most).await.map(|read| (read, failure)),
         Err(error) => Err(error.into()),
     };
     match read {
@@ -128,51 +129,56 @@ impl From<Full> for Stop {
     }
 }
 
-/// Reads on until there is something to show the client; also tells whether it is a refusal.
-async fn read(
-    response: Response<Body>,
-    target: &Target,
-    reading: Reading<'_>,
-) -> Result<(Box<Answer>, Option<Failure>), Stop> {
-    let Reading { translator, losses, stream, uncounted, started, memory } = reading;
+/// Looks at the head of an answer; also tells whether it is a refusal.
+///
+/// # Errors
+/// What is no answer.
+pub(crate) fn open(response: Response<Body>, target: &Target, reading: Reading<'_>) -> Opened {
+    let Reading { translator, losses, uncounted, memory } = reading;
     let (mut head, body) = response.into_parts();
     if head.status.is_informational() {
-        return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()).into());
+        return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()));
     }
     if head.status.is_redirection() {
-        return Err(UpstreamError::Redirect(head.status.as_u16()).into());
+        return Err(UpstreamError::Redirect(head.status.as_u16()));
     }
     // The words behind a status and the like are the provider's own affair.
     head.extensions.clear();
-    let body = frame(&mut head, body);
+    let rest = frame(&mut head, body);
     let failure = refused(head.status, &head.headers);
-    let limits = *target.timeouts();
-    let (idle, provider) = (limits.idle, Arc::clone(target.provider()));
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
-    let (first, held) = (Bytes::new(), memory.hold());
-    let translated = translator.is_some();
-    let (rest, lease) = (body, None);
     // Boxed: it passes through many hands.
-    let mut answer = Box::new(Answer {
+    let answer = Box::new(Answer {
         head,
-        first,
+        first: Bytes::new(),
         rest,
+        translated: translator.is_some(),
         translator,
-        translated,
-        lease,
+        lease: None,
         losses,
         framed,
-        idle,
+        idle: target.timeouts().idle,
         uncounted,
-        held,
-        provider,
+        held: memory.hold(),
+        provider: Arc::clone(target.provider()),
     });
-    let most = memory.largest_answer();
-    match moment::within(moment::after(limits.first_token), pin!(begin(&mut answer, most, stream, started))).await {
-        Ok(begun) => begun?,
-        Err(_) => return Err(UpstreamError::FirstTokenTimeout(limits.first_token).into()),
-    }
     Ok((answer, failure))
+}
+
+/// Reads on until there is something to show the client.
+async fn read(
+    mut answer: Box<Answer>,
+    target: &Target,
+    stream: bool,
+    started: Instant,
+    most: usize,
+) -> Result<Box<Answer>, Stop> {
+    let limit = target.timeouts().first_token;
+    match moment::within(moment::after(limit), pin!(begin(&mut answer, most, stream, started))).await {
+        Ok(begun) => begun?,
+        Err(_) => return Err(UpstreamError::FirstTokenTimeout(limit).into()),
+    }
+    Ok(answer)
 }
 
 /// Takes a body for what its framing says, so that the client's answer is framed likewise (RFC 9112, 6.3).
