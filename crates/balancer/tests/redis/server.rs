@@ -30,6 +30,21 @@ impl Server {
         server
     }
 
+    /// Starts a server that listens on a port too, given which its options are made. A port that somebody else took in the
+    /// meantime, or the one 10,000 above that a cluster's node needs as well, is given up for another.
+    pub fn on_port(options: impl Fn(&str) -> Vec<String>) -> (Self, u16) {
+        for _ in 0..20 {
+            let port = std::iter::repeat_with(free_port).find(|&port| port < 55_000).unwrap();
+            let folder = tempfile::Builder::new().prefix("llmr").tempdir().unwrap();
+            let mut server = Self { folder, options: options(&port.to_string()), child: None };
+            server.spawn();
+            if server.is_ready() {
+                return (server, port);
+            }
+        }
+        panic!("redis-server finds no port to listen on");
+    }
+
     /// Path of the unix socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
@@ -47,6 +62,15 @@ impl Server {
 
     /// Starts the server again, with an empty memory unless the options say otherwise.
     pub fn run(&mut self) {
+        self.spawn();
+        assert!(self.is_ready(), "redis-server ended: {:?}", std::fs::read_to_string(self.log()));
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("redis.log")
+    }
+
+    fn spawn(&mut self) {
         let _ = std::fs::remove_file(self.socket());
         let mut command = Command::new("redis-server");
         command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"]);
@@ -55,20 +79,23 @@ impl Server {
         if !self.options.iter().any(|option| option == "--port" || option == "--tls-port") {
             command.args(["--port", "0"]);
         }
-        let log = std::fs::File::create(self.folder.path().join("redis.log")).unwrap();
+        let log = std::fs::File::create(self.log()).unwrap();
         command.args(&self.options).stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
         self.child = Some(command.spawn().expect("redis-server 7 or newer must be installed"));
-        self.wait_until_ready();
     }
 
-    fn wait_until_ready(&self) {
-        let end = Instant::now() + Duration::from_secs(10);
+    /// Waits until it answers; `false` when it ended instead.
+    fn is_ready(&mut self) -> bool {
+        let end = Instant::now() + Duration::from_secs(30);
         loop {
             let answer = Connection::open(&self.socket()).and_then(|mut connection| connection.call(&["PING"]));
             match answer {
-                Ok(Value::Text(pong)) if pong == "PONG" => return,
-                Ok(Value::Error(text)) if text.starts_with("NOAUTH") => return,
+                Ok(Value::Text(pong)) if pong == "PONG" => return true,
+                Ok(Value::Error(text)) if text.starts_with("NOAUTH") => return true,
                 _ if Instant::now() > end => panic!("redis-server did not start: {answer:?}"),
+                _ if self.child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|ended| ended.is_some())) => {
+                    return false;
+                }
                 _ => std::thread::sleep(Duration::from_millis(10)),
             }
         }

@@ -26,9 +26,9 @@ fn host() -> String {
 
 #[tokio::test]
 async fn a_port_a_user_and_a_database() {
-    let port = free_port();
-    let user = ["--user", "router", "on", ">s3cret", "~llmr:*", "&llmr:*", "+@all"];
-    let server = Server::with(&[&["--port", &port.to_string(), "--requirepass", "other"], &user[..]].concat());
+    let user = "--requirepass other --user router on >s3cret ~llmr:* &llmr:* +@all";
+    let (server, port) =
+        Server::on_port(|port| format!("--port {port} {user}").split(' ').map(str::to_owned).collect());
     let mut config = quick(Address::Server(host(), port));
     (config.username, config.password, config.database) = (Some("router".into()), Some("s3cret".into()), 3);
     assert!(!format!("{config:?}").contains("s3cret"));
@@ -55,13 +55,14 @@ async fn tls_with_an_authority_of_our_own() {
     openssl(
         "x509 -req -in @request.pem -CA @ca.pem -CAkey @ca.key -CAcreateserial -days 2 -extfile @names -out @cert.pem",
     );
-    let port = free_port().to_string();
     let files = [path("cert.pem"), path("key.pem"), path("ca.pem")];
     let names = ["--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"];
-    let mut options = vec!["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"];
-    options.extend(names.iter().zip(&files).flat_map(|(&name, file)| [name, file]));
-    let _server = Server::with(&options);
-    let mut config = quick(Address::Server("localhost".into(), port.parse().unwrap()));
+    let (_server, port) = Server::on_port(|port| {
+        let mut options = vec!["--port", "0", "--tls-port", port, "--tls-auth-clients", "no"];
+        options.extend(names.iter().zip(&files).flat_map(|(&name, file)| [name, file]));
+        options.into_iter().map(str::to_owned).collect()
+    });
+    let mut config = quick(Address::Server("localhost".into(), port));
     config.tls = Some(Tls { authorities: Some(path("ca.pem").into()) });
     serves(config.clone()).await;
     config.tls = Some(Tls { authorities: Some(path("names").into()) });
@@ -90,18 +91,20 @@ async fn a_cluster() {
 
 /// A node and its port. Its bus listens 10 000 above.
 fn cluster_node() -> (Server, u16) {
-    let port = std::iter::repeat_with(free_port).find(|&port| port < 55_000).unwrap();
-    let options = ["--port", &port.to_string(), "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"];
-    (Server::with(&options), port)
+    Server::on_port(|port| {
+        let options = ["--port", port, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"];
+        options.map(str::to_owned).to_vec()
+    })
 }
 
 #[tokio::test]
 async fn sentinels_name_the_primary_and_name_another_when_it_dies() {
-    let ports = [free_port(), free_port()].map(|port| port.to_string());
-    let mut primary = Server::with(&["--port", &ports[0]]);
-    let replica = Server::with(&["--port", &ports[1], "--replicaof", &format!("127.0.0.1 {}", ports[0])]);
+    let plain = |port: &str| vec!["--port".to_owned(), port.to_owned()];
+    let (mut primary, port) = Server::on_port(plain);
+    let master = format!("127.0.0.1 {port}");
+    let (replica, _) = Server::on_port(|port| [plain(port), vec!["--replicaof".to_owned(), master.clone()]].concat());
     let sentinel = free_port();
-    let mut watcher = sentinel_of(&primary, sentinel, &ports[0]);
+    let mut watcher = sentinel_of(&primary, sentinel, &port.to_string());
     let hosts = vec![(host(), sentinel)];
     let mut config = quick(Address::Sentinel { hosts, service: "llmr".into(), username: None, password: None });
     config.trust_empty = false;
