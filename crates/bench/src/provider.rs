@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -23,6 +23,8 @@ pub(crate) const OPEN_PATH: &str = "/bench/open";
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 /// Answers are not made larger than this, in bytes.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 16 * 1024;
 /// Sizes of answers kept ready.
 const KEPT_ANSWERS: usize = 16;
 /// Frames of a stream at most: their numbers have six digits.
@@ -63,8 +65,8 @@ impl Provider {
     /// # Errors
     /// When one of them cannot be bound, or there is none to count up to.
     pub async fn bind_many(address: SocketAddr, hosts: u32) -> Result<Self, Error> {
-        let bind = async |address| TcpListener::bind(address).await.map_err(Error::io("cannot listen"));
-        let mut listeners = vec![bind(address).await?];
+        let bind = |address| listen(address).map_err(Error::io("cannot listen"));
+        let mut listeners = vec![bind(address)?];
         let port = listeners[0].local_addr().map_err(Error::io("the listener has no address"))?.port();
         for host in 1..hosts {
             let ip = match address.ip() {
@@ -73,7 +75,7 @@ impl Provider {
             };
             let none = io::Error::new(io::ErrorKind::InvalidInput, "only IPv4 addresses can be counted up");
             let ip = ip.ok_or(none).map_err(Error::io("cannot listen on further addresses"))?;
-            listeners.push(bind(SocketAddr::new(ip, port)).await?);
+            listeners.push(bind(SocketAddr::new(ip, port))?);
         }
         Ok(Self { listeners, shared: Arc::default() })
     }
@@ -94,6 +96,14 @@ impl Provider {
         }
         all.join_all().await;
     }
+}
+
+/// With room for many connections that come at once: one that found none would be sent again after a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
