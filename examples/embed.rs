@@ -51,6 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let answer = fetch(&place, &trust(None)?, request).await?;
     println!("{} {}", answer.status(), String::from_utf8_lossy(answer.body()));
 
-    router.stop(Duration::from_secs(10)).await; // dropped instead, it would go on until the process ends
+    let drained = router.stop(Duration::from_secs(10)).await; // dropped instead, it would go on until the process ends
+    println!("all requests had ended: {drained}");
     Ok(())
 }

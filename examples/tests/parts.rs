@@ -17,6 +17,7 @@ fn a_router_inside_a_program_answers_and_ends() {
     let text = output(env!("CARGO_BIN_EXE_embed"));
     assert!(text.contains("/v1/chat/completions 200 by Some(\"one\")"), "{text}");
     assert!(text.contains("200 OK {") && text.contains("You said: Hello!"), "{text}");
+    assert!(text.contains("all requests had ended: true"), "{text}");
 }
 
 #[test]

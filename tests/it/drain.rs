@@ -39,7 +39,8 @@ async fn a_draining_router_is_not_ready_takes_nothing_new_and_lets_streams_finis
         until("it takes no connection", async || TcpStream::connect(router.address()).await.is_err()).await;
         assert_eq!(admin.get("/livez").await.status, 200);
     };
-    tokio::join!(drained, watch);
+    let (drained, ()) = tokio::join!(drained, watch);
+    assert!(drained, "all had ended by themselves");
     let reply = stream.await.expect("the client is well");
     assert!(reply.whole && reply.events().last().is_some_and(|last| last == "[DONE]"), "{}", reply.text());
     assert!(begun.elapsed() < Duration::from_secs(60), "it waits for the stream, not for the limit");
@@ -53,7 +54,8 @@ async fn when_the_time_is_up_streams_end_with_an_error_event_and_a_cut() {
         let mock = mock("endless token-delay=20ms").await;
         let router = start(kind, &mock);
         let stream = under_way(&router, path, true, &mock).await;
-        router.running().drain(Duration::from_millis(300)).await;
+        let drained = router.running().drain(Duration::from_millis(300)).await;
+        assert!(!drained, "{path}: the stream had not ended");
         let reply = stream.await.expect("the client is well");
         assert!(!reply.whole, "{path}: a cut stream must not look like a whole one");
         assert!(reply.text().contains(sign), "{path}: {}", reply.text());

@@ -149,8 +149,21 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         true
     }
 
-    /// An active probe ended. A failed one is ignored if a request succeeded lately; a good one lets the next request
-    /// find out. Says whether there is such an endpoint.
+    /// An active probe ended. A failed one opens the breaker, for twice as long each time, but is ignored if a request
+    /// succeeded lately ([`HealthSettings::probe_trust`](crate::HealthSettings::probe_trust)); a good one lets the next
+    /// request find out. Says whether there is such an endpoint.
+    ///
+    /// ```
+    /// use llm_router_balancer::{Balancer, Demand, Endpoint, Reason, Standing};
+    ///
+    /// let pool = Balancer::builder().endpoint(Endpoint::new("a", ())).endpoint(Endpoint::new("b", ())).build()?;
+    /// pool.probe_result("a", false);
+    /// assert!(matches!(pool.status()[0].standing, Standing::Paused { reason: Reason::Probe, .. }));
+    /// assert_eq!(pool.pick(&Demand::default())?.endpoint().id(), "b"); // given up here: no success
+    /// pool.probe_result("b", false);
+    /// pool.pick(&Demand::default())?.succeed(); // nobody is left, so that either serves all the same
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn probe_result(&self, id: &str, good: bool) -> bool {
         let (lineup, now) = (&self.pool().lineup, self.now());
         let Some(index) = lineup.index_of(id) else { return false };

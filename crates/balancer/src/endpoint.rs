@@ -93,6 +93,17 @@ impl EndpointKey {
 }
 
 /// A tag in eight bytes.
+///
+/// ```
+/// use llm_router_balancer::{Balancer, Demand, EndpointConfig, Tag};
+///
+/// let mut config = EndpointConfig::new("a");
+/// config.tags = vec!["eu".into(), "fast".into()];
+/// let pool = Balancer::builder().endpoint(config.with(())).build()?;
+/// pool.pick(&Demand { tags: &[Tag::of("eu")], ..Demand::default() })?.succeed();
+/// assert!(pool.pick(&Demand { tags: &[Tag::of("us")], ..Demand::default() }).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
 

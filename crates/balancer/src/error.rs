@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum PickError {
     /// The balancer has no endpoints, or all are paused by hand.
-    #[error("there is no endpoint")]
+    #[error("there is no endpoint, or all are paused by hand")]
     Empty,
     /// No endpoint has the tags.
     #[error("no endpoint has the tags that are asked for")]

@@ -38,7 +38,7 @@ pub struct Considered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The strategy could choose it.
+    /// The strategy could choose it; also one that is paused, where no other is left.
     Eligible,
     /// All its places are taken.
     Full,

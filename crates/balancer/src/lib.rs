@@ -31,7 +31,8 @@
 //!   the deadline of the [`Demand`]; a place that becomes free is handed to who is next.
 //! - A [`Lease`] reports back: the time to the first token, the end, or a [`Failure`]. Dropped, it counts as given up.
 //! - A breaker for each endpoint opens after failures in a row or by their share in a window, and closes by one probe.
-//!   The last endpoint is never given up. See [`HealthSettings`].
+//!   The last endpoint is never given up: where all are paused, those serve that did not ask for it themselves, as by
+//!   [`Failure::Overloaded`]. See [`HealthSettings`].
 //! - Permits are counted in this process, or by a [`LeaseStore`] for several (feature `redis`). Everything else stays
 //!   local: what is in flight is multiplied by the replicas, see [`Balancer::set_peers`].
 //! - Retries and hedges have a budget: [`Balancer::may_retry`], [`Balancer::may_hedge`], [`Lease::hedge_at`].

@@ -53,7 +53,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// The record, while it has not been taken along by an answer.
+    /// Notes something in the record, while it has not been taken along by an answer. A record has the fields of
+    /// [`Facts`](crate::Facts): `call.note(|record| record.model = Some("small".into()))`.
     pub fn note(&mut self, note: impl FnOnce(&mut Record)) {
         if let Some(record) = &mut self.record {
             note(record);

@@ -20,9 +20,9 @@ pub enum Error {
     /// A field of the body is wrong; the text says what would be right.
     #[error("{message}")]
     Field {
-        /// Which field.
+        /// Which field; only some APIs tell it.
         field: String,
-        /// What is wrong with it.
+        /// What is wrong with it, as a sentence that names the field.
         message: String,
     },
     /// The head of the request is not what HTTP allows.

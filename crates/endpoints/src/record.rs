@@ -45,7 +45,7 @@ impl Observer for () {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The whole answer was handed to the connection.
+    /// The whole answer was handed to the connection, whatever its status: a provider's error is an answer too.
     Complete,
     /// The client went away first.
     Cancelled,
@@ -53,7 +53,7 @@ pub enum Outcome {
     Drained,
     /// The provider's answer broke off after the client had got the head of it.
     Truncated,
-    /// An error was answered by the router itself.
+    /// An error was answered by the router itself; [`Facts::reason`] and [`Facts::error`] tell which.
     Refused,
 }
 
@@ -126,7 +126,8 @@ pub struct Facts {
     pub dropped: Vec<String>,
     /// The client's dialect and the provider's type, where the answer was translated.
     pub converted: Option<[&'static str; 2]>,
-    /// What the answer cost, where the provider said.
+    /// What the answer cost, where the provider said. OpenAI's API says it of a stream only to who asks: the client
+    /// (`stream_options.include_usage`), or the router if the setting `stream_usage` is on.
     pub usage: Option<Usage>,
     /// What went wrong, for the log: it may name internal hosts.
     pub error: Option<String>,

@@ -1,6 +1,7 @@
 //! One snapshot of everything a request is answered from. A reload makes a new one and swaps it in.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -54,6 +55,13 @@ pub struct Pool {
     hedges: bool,
     /// Where its answers are held.
     pub(crate) memory: Memory,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &*self.model.name;
+        f.debug_struct("Pool").field("model", &name).field("strategy", &self.strategy).finish_non_exhaustive()
+    }
 }
 
 /// A place in line, given up when dropped.
@@ -201,6 +209,13 @@ pub struct State {
     pools: HashMap<Arc<str>, Pool>,
     endpoints: Vec<&'static dyn Endpoint>,
     routes: Table,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let models: Vec<_> = self.catalogue.models().iter().map(|model| &*model.name).collect();
+        f.debug_struct("State").field("version", &self.version).field("models", &models).finish_non_exhaustive()
+    }
 }
 
 /// Why a snapshot cannot be made.

@@ -15,7 +15,7 @@ use crate::failure::KINDS;
 ///
 /// A script is text: directives separated by spaces, semicolons or line ends, each `name=value` or a bare `name`.
 /// A value that holds spaces stands in double quotes; inside them `\"`, `\\` and `\n` are understood.
-/// [`Script::grammar`] lists every directive. The empty text is the plain, quick, faultless provider. Delays are no faults:
+/// [`Script::grammar`] lists every directive, as below. The empty text is the plain, quick, faultless provider. Delays are no faults:
 /// `fail-first`, `fail-after` and `chance` do not limit them; what keeps some requests alone waiting is `stall`.
 ///
 /// One request can differ from the server's script in three ways, later ones winning directive by directive:
@@ -28,6 +28,8 @@ use crate::failure::KINDS;
 /// assert!(Script::parse("tokens=many").unwrap_err().to_string().contains("tokens"));
 /// # let _ = script;
 /// ```
+///
+#[doc = include_str!("../docs/DIRECTIVES.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     pub(crate) timing: Timing,

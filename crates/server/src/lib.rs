@@ -20,12 +20,14 @@
 //! assert!(warnings.is_empty());
 //! let router = Running::start(state, Arc::new(()))?;
 //! println!("serving on http://{}", router.address());
-//! router.stop(Duration::from_secs(10)).await; // or until_signal(), as the binary does
+//! let drained = router.stop(Duration::from_secs(10)).await; // or until_signal(), as the binary does
+//! assert!(drained, "requests were cut");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! It has threads of its own, however the program runs; `stop` waits for requests under way. `examples/embed.rs` sends a
+//! It has threads of its own, however the program runs; `stop` waits for requests under way, and says
+//! whether all had ended by themselves. `examples/embed.rs` sends a
 //! request through one, `examples/own_parts.rs` adds a provider type and a strategy, `examples/own_endpoint.rs` a route.
 //!
 //! # The map

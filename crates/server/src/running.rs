@@ -1,7 +1,7 @@
 //! A running router: its threads, its address, and the way to its end.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -59,6 +59,12 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     /// Copies for a new process, until it is known how to start one.
     sockets: Mutex<Option<(TcpListener, Option<TcpListener>)>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).field("admin", &self.admin).finish_non_exhaustive()
+    }
 }
 
 impl Running {
@@ -229,33 +235,37 @@ impl Running {
         let limit = self.shared.state().settings.server.drain_timeout;
         tracing::info!(connections = self.shared.connections(), ?limit, "draining; a second signal cuts");
         tokio::select! {
-            () = self.drain(limit) => {}
+            _ = self.drain(limit) => {}
             () = next() => tracing::warn!("cut by a second signal"),
         }
         self.end();
         Ok(())
     }
 
-    /// Takes no new connections and lets requests under way end, for at most `limit`; then cuts.
-    pub async fn stop(self, limit: Duration) {
-        self.drain(limit).await;
+    /// Takes no new connections and lets requests under way end, for at most `limit`; then cuts. Says whether all had
+    /// ended by then, so that none was cut.
+    pub async fn stop(self, limit: Duration) -> bool {
+        let drained = self.drain(limit).await;
         self.end();
+        drained
     }
 
-    /// Takes no new connections and lets requests under way end, for at most `limit`; then ends them.
-    pub async fn drain(&self, limit: Duration) {
+    /// Takes no new connections and lets requests under way end, for at most `limit`; then ends them. Says whether all
+    /// had ended by then.
+    pub async fn drain(&self, limit: Duration) -> bool {
         self.shared.life.advance(Phase::Draining);
         // Copies of the socket would go on listening.
         drop(self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.shared.handover.lock().unwrap_or_else(PoisonError::into_inner).take());
         if timeout(limit, self.shared.idle()).await.is_ok() {
-            return;
+            return true;
         }
         tracing::warn!(connections = self.shared.connections(), "the time for draining is up: streams are ended");
         self.shared.life.advance(Phase::Ending);
         if timeout(LAST_WORDS, self.shared.idle()).await.is_err() {
             tracing::warn!(connections = self.shared.connections(), "cut");
         }
+        false
     }
 
     fn end(self) {

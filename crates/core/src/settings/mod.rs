@@ -96,7 +96,8 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Sets one setting, over the file and the environment: `.flag("server_port", 0)`.
+    /// Sets one setting, over the file and the environment: `.flag("server_port", 0)`. The names stand in
+    /// `resources/llm-router.toml`; one that is none of them is a warning, [`Loaded::warnings`].
     #[must_use]
     pub fn flag(mut self, name: &str, value: impl ToString) -> Self {
         self.flags.push((name.to_owned(), value.to_string()));

@@ -29,6 +29,13 @@ fn the_reference_lists_every_directive_and_each_is_accepted() {
 }
 
 #[test]
+fn the_documentation_has_the_reference() {
+    let written = include_str!("../../docs/DIRECTIVES.md");
+    let wanted = format!("# The directives\n\n```text\n{}```\n", Script::grammar());
+    assert_eq!(written, wanted, "docs/DIRECTIVES.md is not what Script::grammar says");
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let refused = |text: &str| Script::parse(text).unwrap_err().to_string();
     assert!(refused("stal=3").contains("`stal`"));
