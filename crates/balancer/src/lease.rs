@@ -132,8 +132,36 @@ impl<T, C: Clock> Lease<T, C> {
     }
 
     /// When a second request to another endpoint beats waiting for the first token of this one: later than 19 of 20
-    /// late first tokens. `None` while too little is known. Ask [`Balancer::may_hedge`](crate::Balancer::may_hedge)
+    /// recent first tokens. `None` while too little is known. Ask [`Balancer::may_hedge`](crate::Balancer::may_hedge)
     /// before sending it, and drop the lease that loses.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use llm_router_balancer::{Balancer, Demand, Endpoint, ManualClock, Tried};
+    ///
+    /// let clock = ManualClock::new();
+    /// let (a, b) = (Endpoint::new("a", ()), Endpoint::new("b", ()));
+    /// let pool = Balancer::builder().clock(clock.clone()).endpoint(a).endpoint(b).build()?;
+    /// for _ in 0..200 {
+    ///     let mut lease = pool.pick(&Demand::default())?;
+    ///     clock.advance(Duration::from_millis(20));
+    ///     lease.first_token();
+    ///     lease.succeed();
+    /// }
+    /// let slow = pool.pick(&Demand::default())?;
+    /// clock.set(slow.hedge_at().ok_or("after 200 it is known")?); // a program sleeps until then
+    /// if pool.may_hedge() {
+    ///     let mut tried = Tried::default();
+    ///     tried.insert(slow.key());
+    ///     let mut second = pool.pick(&Demand { tried, ..Demand::default() })?;
+    ///     assert_ne!(second.endpoint().id(), slow.endpoint().id());
+    ///     second.first_token(); // it was faster
+    ///     drop(slow);
+    ///     second.succeed();
+    /// }
+    /// # assert_eq!(pool.status().iter().map(|endpoint| endpoint.cancelled).sum::<u64>(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn hedge_at(&self) -> Option<Tick> {
         self.pool.shared.spread.quantile(0.95).map(|span| self.begun + span)

@@ -17,6 +17,22 @@ pub struct SseEvent<'a> {
 ///
 /// Comments, `id` and `retry` are skipped, as are events without data. An event that its blank line has
 /// not ended is not an event yet, so a cut stream never looks whole.
+///
+/// ```
+/// use llm_router_core::codec::{CodecError, DEFAULT_LIMIT, SseDecoder};
+///
+/// let mut decoder = SseDecoder::new(DEFAULT_LIMIT);
+/// let mut seen = Vec::new();
+/// for piece in [&b"event: delta\nda"[..], b"ta: {}\n\n", b"data: cut"] {
+///     decoder.feed(piece, |event| {
+///         seen.push((event.name.to_owned(), event.data.to_vec()));
+///         Ok::<(), CodecError>(()) // or an error of your own that a CodecError turns into
+///     })?;
+/// }
+/// assert_eq!(seen, [("delta".to_owned(), b"{}".to_vec())]);
+/// assert!(decoder.is_inside(), "the second event was cut short");
+/// # Ok::<(), CodecError>(())
+/// ```
 #[derive(Debug)]
 pub struct SseDecoder {
     lines: LineCutter,
