@@ -1,6 +1,6 @@
 //! A way around what a server of some type usually offers and this one lacks: OpenAI-compatible servers without
-//! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What is asked there is translated, as for a provider of
-//! a type that never has it.
+//! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What is
+//! asked there is translated, as for a provider of a type that never has it.
 
 use std::time::Duration;
 

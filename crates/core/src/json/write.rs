@@ -1,5 +1,5 @@
-//! Writes JSON trees. Text is most of a translated body, and most of it needs no escapes: it is looked through many bytes at a
-//! time and copied as it is. Everything else is `serde_json`'s.
+//! Writes JSON trees. Text is most of a translated body, and most of it needs no escapes: it is looked through many bytes
+//! at a time and copied as it is. Everything else is `serde_json`'s.
 
 use serde_json::Value;
 
