@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The length of `\uXXXX`.
+/// The length of an escape by number, such as `\u00e9`.
 const ESCAPE: usize = 6;
 
 /// Reads a JSON value. A half of a surrogate pair that stands alone becomes U+FFFD, as in browsers, Go and Ollama:
