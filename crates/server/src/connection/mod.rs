@@ -23,6 +23,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
+    task::coop::unconstrained,
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -158,7 +159,8 @@ fn drive(mut connection: impl Drive, clock: Arc<Clock>, patience: Patience, life
                     look.as_mut().reset(alarm.unwrap_or_else(Instant::now));
                     known = false;
                 }
-                if known && !look.is_elapsed() || look.as_mut().poll(cx).is_pending() {
+                // Whatever else the task has done in this poll: a timer that is put off to the next one is not set.
+                if known && !look.is_elapsed() || pin!(unconstrained(look.as_mut())).poll(cx).is_pending() {
                     known = true;
                     return Poll::Pending;
                 }
@@ -199,5 +201,36 @@ async fn leave(life: &Life, clock: &Clock) {
             () = sleep(QUIET / 4) => {}
             () = life.reached(Phase::Ending) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::coop::poll_proceed;
+
+    use super::*;
+
+    /// A connection that has so much to do at first that the runtime wants it to let others go on.
+    struct Busy(bool);
+
+    impl Drive for Busy {
+        fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            while std::mem::take(&mut self.0) {
+                while let Poll::Ready(step) = poll_proceed(cx) {
+                    step.made_progress();
+                }
+            }
+            Poll::Pending
+        }
+
+        fn end(&mut self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_connection_is_given_up_in_time_like_any_other() {
+        let patience =
+            Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75), write: Duration::from_secs(60) };
+        let driven = drive(Busy(true), Clock::new(), patience, Life::default());
+        assert!(timeout(Duration::from_secs(3_600), driven).await.is_ok(), "its timer was never set");
     }
 }
