@@ -83,3 +83,17 @@ async fn the_refusal_stands_where_the_model_is_missing_or_there_is_no_other_way(
     assert_eq!(ask(&router, "/v1/chat/completions").await.text(), NO_PATH);
     assert_eq!(paths(&provider), ["/v1/chat/completions"]);
 }
+
+#[tokio::test]
+async fn a_long_page_that_says_not_found_is_no_obstacle_and_reaches_the_client_whole_where_nothing_helps() {
+    let page = format!("<html>{}</html>", "Not Found: is it a model you want? ".repeat(8000));
+    let long = says("404 Not Found", &page);
+    let (router, provider) = scene("openai", vec![long.clone(), says("200 OK", CHAT)]).await;
+    let reply = ask(&router, "/v1/responses").await;
+    assert_eq!(reply.json().pointer("/output/0/content/0/text"), Some(&json!("hello")), "{}", reply.text());
+    assert_eq!(paths(&provider), ["/v1/responses", "/v1/chat/completions"]);
+    let (router, _provider) = scene("openai", vec![long]).await;
+    let reply = ask(&router, "/v1/responses").await;
+    assert_eq!((reply.status.as_u16(), reply.text() == page), (404, true), "{} bytes", reply.text().len());
+    until("all leases are settled", async || router.in_flight() == 0).await;
+}

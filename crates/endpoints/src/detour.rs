@@ -2,23 +2,28 @@
 //! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What is
 //! asked there is translated, as for a provider of a type that never has it.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::BodyExt as _;
 use llm_router_core::{dialect::ErrorInfo, operation::Operation, translate::beside};
 use tokio::time::timeout;
 
 use crate::{
     attempts::Planner,
-    body::Body,
+    body::{Body, BodyError},
     forward::unasked,
     prepare::{Plan, Prepared},
     target::Target,
     upstream::{Upstream, UpstreamError},
 };
 
-/// The longest refusal that is read for its reason, in bytes.
+/// The longest refusal that is read for its reason, in bytes: a longer one is a page, of a server that knows no such path.
 const LONGEST: usize = 64 * 1024;
 
 /// Whether an answer may mean that the server has no such path, and there is another way to ask.
@@ -44,12 +49,16 @@ pub(crate) async fn around(
     plan: Planner<'_>,
     target: &Target,
 ) -> Result<(Response<Body>, Option<Prepared>), UpstreamError> {
-    let (head, body) = refusal.into_parts();
+    let (head, mut body) = refusal.into_parts();
     let idle = target.timeouts().idle;
-    let said = read(body, idle).await?;
-    let original = |said: Bytes| Response::from_parts(head, Body::from(said));
-    if means_the_model(&said) {
-        return Ok((original(said), None));
+    let (said, whole) = timeout(idle, beginning(&mut body)).await.map_err(|_| UpstreamError::HeadTimeout(idle))??;
+    let means_the_model = whole && means_the_model(&said);
+    let original = || {
+        let body = if whole { Body::from(said) } else { Body::stream(Begun { said: Some(said), rest: body }) };
+        Response::from_parts(head, body)
+    };
+    if means_the_model {
+        return Ok((original(), None));
     }
     target.set_lacking(operation, true);
     match plan(target) {
@@ -64,12 +73,36 @@ pub(crate) async fn around(
         Err(_) => {}
     }
     target.set_lacking(operation, false);
-    Ok((original(said), None))
+    Ok((original(), None))
 }
 
-async fn read(body: Body, idle: Duration) -> Result<Bytes, UpstreamError> {
-    let read = timeout(idle, body.read(LONGEST)).await.map_err(|_| UpstreamError::HeadTimeout(idle))?;
-    read.map_err(|error| UpstreamError::Broken(error.into()))
+/// Reads a refusal up to its end, or until it is too long for one that names a model; tells whether that is all of it.
+async fn beginning(body: &mut Body) -> Result<(Bytes, bool), UpstreamError> {
+    let mut said = BytesMut::new();
+    while said.len() <= LONGEST {
+        let Some(frame) = body.frame().await else { return Ok((said.freeze(), true)) };
+        let frame = frame.map_err(|error| UpstreamError::Broken(error.into()))?;
+        said.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+    }
+    Ok((said.freeze(), false))
+}
+
+/// A body of which the beginning has been read.
+struct Begun {
+    said: Option<Bytes>,
+    rest: Body,
+}
+
+impl HttpBody for Begun {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.said.take() {
+            Some(said) => Poll::Ready(Some(Ok(Frame::data(said)))),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
 }
 
 /// Servers say "not found" of models too; then they name what they did not find.
