@@ -104,6 +104,17 @@ impl Fields {
         self.typed(name, "a whole number", |value| whole(&value))
     }
 
+    /// Takes a limit of tokens, 1 or more.
+    pub fn limit(&mut self, name: &'static str) -> Result<Option<Given<i64>>, Invalid> {
+        self.typed(name, "a whole number of at least 1", |value| whole(&value).filter(|limit| *limit > 0))
+    }
+
+    /// Takes a limit of tokens, 1 or more, or the -1 that stands for none with LM Studio, llama.cpp and their clients.
+    pub fn open_limit(&mut self, name: &'static str) -> Result<Option<Given<i64>>, Invalid> {
+        let wanted = "a whole number of at least 1, or -1 for no limit";
+        self.typed(name, wanted, |value| whole(&value).filter(|limit| *limit > 0 || *limit == -1))
+    }
+
     /// Takes `true` or `false`.
     pub fn boolean(&mut self, name: &'static str) -> Result<Option<Given<bool>>, Invalid> {
         self.typed(name, "true or false", |value| value.as_bool())

@@ -5,5 +5,6 @@ mod golden;
 mod json;
 mod odd_providers;
 mod round_trip;
+mod token_limits;
 mod translate;
 mod vanish;

@@ -37,7 +37,7 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
             temperature: body.number("temperature")?,
             top_p: body.number("top_p")?,
             top_k: body.number("top_k")?,
-            max_tokens: body.integer("max_tokens")?,
+            max_tokens: body.limit("max_tokens")?,
             stop: body.strings("stop_sequences")?,
             ..Sampling::default()
         },

@@ -38,7 +38,7 @@ pub(crate) fn read_native(body: Value) -> Result<Request, Invalid> {
             top_k: body.number("top_k")?,
             min_p: body.number("min_p")?,
             repeat_penalty: body.number("repeat_penalty")?,
-            max_tokens: body.integer("max_output_tokens")?,
+            max_tokens: body.open_limit("max_output_tokens")?,
             num_ctx: body.number("context_length")?,
             keep_alive: body.take("ttl"),
             ..Sampling::default()

@@ -42,7 +42,9 @@ pub(super) fn read_options(body: &mut Fields) -> Result<(Sampling, Rest), Invali
     sampling.frequency_penalty = options.number("frequency_penalty")?;
     sampling.repeat_penalty = options.number("repeat_penalty")?;
     sampling.seed = options.number("seed")?;
-    sampling.max_tokens = options.integer("num_predict")?;
+    // 0 and everything below it are no limit there (its runners stop at limits above 0 alone).
+    let limit = options.integer("num_predict")?;
+    sampling.max_tokens = limit.map(|given| Given { value: if given.value > 0 { given.value } else { -1 }, ..given });
     sampling.stop = options.strings("stop")?;
     sampling.num_ctx = options.number("num_ctx")?;
     Ok((sampling, options.rest()))

@@ -71,8 +71,8 @@ pub(crate) fn read_stream(body: &mut Fields) -> Result<(bool, bool), Invalid> {
 
 /// The sampling fields that OpenAI and the servers that imitate it know.
 pub(crate) fn read_sampling(body: &mut Fields) -> Result<Sampling, Invalid> {
-    let newer = body.integer("max_completion_tokens")?;
-    let older = body.integer("max_tokens")?;
+    let newer = body.open_limit("max_completion_tokens")?;
+    let older = body.open_limit("max_tokens")?;
     let logit_bias = body.object("logit_bias")?.map(Fields::rest);
     let repetition = body.number("repetition_penalty")?;
     Ok(Sampling {

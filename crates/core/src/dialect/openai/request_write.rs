@@ -255,8 +255,8 @@ pub(crate) fn write_sampling(
     number(repeat, repeat_penalty, local);
     number("seed", seed, true);
     number("num_ctx", num_ctx, false);
-    // Ollama's negative limits mean "no limit", which is what leaving the field out says.
-    if let Some(limit) = max_tokens.filter(|given| given.value >= 0) {
+    // A limit below zero is none, which is what leaving the field out says.
+    if let Some(limit) = max_tokens.filter(|given| given.value > 0) {
         out.insert(flavour.max_tokens(model).to_owned(), limit.value.into());
     }
     let others = [

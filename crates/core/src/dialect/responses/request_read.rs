@@ -33,7 +33,7 @@ pub(crate) fn read_request(body: Value) -> Result<(Request, Envelope), Invalid> 
     let mut sampling = Sampling {
         temperature: body.number("temperature")?,
         top_p: body.number("top_p")?,
-        max_tokens: body.integer("max_output_tokens")?,
+        max_tokens: body.open_limit("max_output_tokens")?,
         top_logprobs: body.integer("top_logprobs")?,
         ..Sampling::default()
     };
