@@ -107,6 +107,8 @@ impl Incoming {
             if ready!(self.read(io, cx, unread, room)) {
                 self.expects = false;
             } else {
+                // A client that leaves looks the same as one that only closes its sending side, until something is written
+                // to it, which may be minutes later: its provider is to be free now. nginx decides likewise.
                 // Whoever waits for the rest of the body may answer that it did not come.
                 let Some(intake) = self.intake.as_ref().filter(|_| wanted) else { return Poll::Ready(Watched::Gone) };
                 intake.fail(BodyError::Cut(FramingError::Cut.into()));
