@@ -102,8 +102,11 @@ def count_tokens(base, model):
 def models(base, model):
     names = [m.id for m in client(base).models.list()]
     holds(model in names, f"{model} is not in {names}")
-    equal(client(base).models.retrieve(model).id, model, "one model")
+    one = client(base).models.retrieve(model)
+    equal(one.id, model, "one model")
     if "direct" not in model:
+        # Without the first, typed clients in other languages refuse the list.
+        equal((one.lifecycle, one.max_input_tokens), ("active", 8192), "its state and size")
         equal([m.id for m in client(base).models.list(limit=2)], names, "in pages of two")
 
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use http::Response;
-use llm_router_core::catalogue::Model;
+use llm_router_core::catalogue::{Model, Provider};
 use serde_json::{Value, json};
 
 use super::{listed, named};
@@ -23,19 +23,19 @@ struct Page {
 /// The list, or one model where the route names it.
 pub(super) fn answer(call: &Call) -> Result<Response<Body>, Error> {
     if !call.rest.is_empty() {
-        let (model, _) = named(call, &call.rest)?;
-        return super::json(&entry(call, model));
+        let (model, provider) = named(call, &call.rest)?;
+        return super::json(&entry(call, model, provider));
     }
     let page = Page::read(call.head.uri.query().unwrap_or_default())?;
-    let models: Vec<&Model> = listed(call).map(|(model, _)| &**model).collect();
-    let names: Vec<&str> = models.iter().map(|model| &*model.name).collect();
+    let models: Vec<(&Model, &Provider)> = listed(call).map(|(model, provider)| (&**model, &**provider)).collect();
+    let names: Vec<&str> = models.iter().map(|(model, _)| &*model.name).collect();
     let (shown, has_more) = page.of(&names);
     let names = &names[shown.clone()];
     super::json(&json!({
         "first_id": names.first(),
         "last_id": names.last(),
         "has_more": has_more,
-        "data": models[shown].iter().map(|model| entry(call, model)).collect::<Vec<_>>(),
+        "data": models[shown].iter().map(|(model, provider)| entry(call, model, provider)).collect::<Vec<_>>(),
     }))
 }
 
@@ -78,12 +78,20 @@ impl Page {
     }
 }
 
-fn entry(call: &Call, model: &Model) -> Value {
+/// One model. What the API has a word for and the router knows nothing of is `null`, which its typed clients accept.
+fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
     json!({
         "type": "model",
         "id": model.name,
         "display_name": model.name,
         "created_at": call.state.loaded_at_text(),
+        "lifecycle": "active",
+        "deprecated_at": null,
+        "retires_at": null,
+        "line": null,
+        "capabilities": null,
+        "max_input_tokens": (provider.input_size > 0).then_some(provider.input_size),
+        "max_tokens": null,
     })
 }
 

@@ -130,7 +130,7 @@ fn call(call: &Call) -> Value {
 
 fn usage(reply: &Reply) -> Value {
     let output = reply.completion_tokens();
-    json!({"input_tokens": reply.prompt_tokens, "input_tokens_details": {"cached_tokens": 0},
+    json!({"input_tokens": reply.prompt_tokens, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": output, "output_tokens_details": {"reasoning_tokens": reply.reasoning.len()},
         "total_tokens": reply.prompt_tokens + output})
 }
