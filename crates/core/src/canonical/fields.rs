@@ -128,6 +128,12 @@ impl Fields {
         })
     }
 
+    /// Takes the list of messages, of which there is at least one.
+    pub fn messages(&mut self) -> Result<Given<Vec<Value>>, Invalid> {
+        let list = self.list("messages")?.filter(|given| !given.value.is_empty());
+        list.ok_or_else(|| Invalid::new(self.at.field("messages"), "a list of at least one message"))
+    }
+
     /// Takes an object.
     pub fn object(&mut self, name: &'static str) -> Result<Option<Fields>, Invalid> {
         let object = self.typed(name, "an object", |value| match value {

@@ -249,3 +249,16 @@ fn an_error_inside_a_stream_is_the_providers_own_and_comes_before_content_or_aft
     assert_eq!(fault.info().kind, ErrorKind::Overloaded);
     assert!(got.reply.whole(b"[]").is_err());
 }
+
+#[test]
+fn a_chat_without_a_message_is_refused_and_does_not_load_a_model_in_silence() {
+    let body = json!({"model": "m", "max_tokens": 9, "system": "s", "messages": []}).to_string();
+    for (from, to) in [(Operation::ChatCompletions, "ollama"), (Operation::Messages, "vllm")] {
+        let to = api_type::find(to).expect("a known type");
+        let refused = translate(from, to, body.as_bytes(), &context()).expect_err("nothing was said");
+        assert!(refused.to_string().contains("at least one message"), "{refused}");
+    }
+    // Ollama's own clients load one so.
+    let to = api_type::find("openai").expect("a known type");
+    assert!(matches!(translate(Operation::OllamaChat, to, body.as_bytes(), &context()), Ok(Translation::Answer(_))));
+}

@@ -11,11 +11,11 @@ use crate::canonical::{
 /// Reads the body of a Messages request, or of a request to count its tokens.
 ///
 /// # Errors
-/// A field has the wrong type, or `messages` is missing.
+/// A field has the wrong type, or `messages` is missing or empty.
 pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
-    let list = body.list("messages")?.ok_or_else(|| Invalid::new(Place::ROOT.field("messages"), "a list"))?;
+    let list = body.messages()?;
     let mut messages = read_messages(list)?;
     let system = read_content(body.take("system"), Place::ROOT)?;
     if !system.is_empty() {

@@ -10,11 +10,11 @@ use crate::canonical::{
 /// Reads the body of a chat request.
 ///
 /// # Errors
-/// A field has the wrong type, or `messages` is missing.
+/// A field has the wrong type, or `messages` is missing or empty.
 pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
-    let messages = body.list("messages")?.ok_or_else(|| Invalid::new(Place::ROOT.field("messages"), "a list"))?;
+    let messages = body.messages()?;
     let (stream, usage_wanted) = read_stream(&mut body)?;
     let mut sampling = read_sampling(&mut body)?;
     let options = read_foreign_options(&mut body, &mut sampling)?;
