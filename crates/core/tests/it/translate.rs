@@ -262,3 +262,14 @@ fn a_chat_without_a_message_is_refused_and_does_not_load_a_model_in_silence() {
     let to = api_type::find("openai").expect("a known type");
     assert!(matches!(translate(Operation::OllamaChat, to, body.as_bytes(), &context()), Ok(Translation::Answer(_))));
 }
+
+#[test]
+fn a_chat_of_which_ollama_could_carry_nothing_is_refused_by_the_name_of_what_it_could_not() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "eA==", "format": "wav"}}]},
+    ]});
+    let to = api_type::find("ollama").expect("a known type");
+    let refused = translate(Operation::ChatCompletions, to, body.to_string().as_bytes(), &context());
+    let Err(TranslateError::Unsupported { field, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(field, "messages[0].content[0]");
+}

@@ -7,6 +7,7 @@ mod options;
 mod reply_write;
 mod request_read;
 mod request_write;
+mod schema;
 mod stream_read;
 mod stream_write;
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     history_write::{base64, write_messages},
     options::write_options,
+    schema,
 };
 use crate::{
     canonical::{Effort, Format, Given, Input, Losses, Prompt, Request, Thinking, Tool, ToolChoice},
@@ -17,16 +18,22 @@ const OWN: &[&str] = &["shift", "template", "truncate"];
 /// Writes the body of a chat request.
 ///
 /// # Errors
-/// A picture by URL.
+/// A picture by URL, or nothing of the messages that Ollama has a place for.
 pub(crate) fn write_chat(request: Request, model: &str, losses: &mut Losses) -> Result<Value, TranslateError> {
     let mut request = request;
     let messages = match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
         Input::Messages(messages) => messages,
         Input::Prompt(prompt) => prompt.into_messages(losses),
     };
+    let messages = write_messages(messages, losses)?;
+    if messages.is_empty() {
+        // It would take the request for a wish to load the model, and answer with nothing.
+        let field = losses.fields().first().cloned().unwrap_or_else(|| "messages".to_owned());
+        return Err(TranslateError::Unsupported { field, target: "ollama" });
+    }
     let mut out = Map::new();
     out.insert("model".to_owned(), model.into());
-    out.insert("messages".to_owned(), write_messages(messages, losses)?.into());
+    out.insert("messages".to_owned(), messages.into());
     finish(request, model, &mut out, losses);
     Ok(out.into())
 }
@@ -105,7 +112,7 @@ fn write_tools(tools: Vec<Tool>, out: &mut Map<String, Value>, losses: &mut Loss
             Tool::Function { name, description, parameters, strict, rest } => {
                 losses.unless(strict, &false);
                 rest.lose(losses);
-                let parameters = parameters.unwrap_or_else(|| json!({"type": "object", "properties": {}}));
+                let parameters = schema::arguments(parameters);
                 let mut function = Map::new();
                 function.insert("name".to_owned(), name.into());
                 function.extend(description.map(|text| ("description".to_owned(), text.into())));
