@@ -1,5 +1,7 @@
 //! What a Claude model takes, told from its name.
 
+use crate::canonical::Effort;
+
 /// A Claude model's version, where its name says one; other names belong to servers that imitate the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Generation(Option<(u32, u32)>);
@@ -23,6 +25,20 @@ impl Generation {
     /// Whether it can be held to a JSON schema (from 4.5).
     pub(super) fn takes_schemas(self) -> bool {
         self.0.is_none_or(|version| version >= (4, 5))
+    }
+
+    /// The word for an effort: `xhigh` exists from 4.7 on, and nobody has the least one.
+    pub(super) fn effort(self, effort: Effort) -> &'static str {
+        match effort {
+            Effort::Minimal => "low",
+            Effort::XHigh if self.0.is_some_and(|version| version < (4, 7)) => "high",
+            other => other.word(),
+        }
+    }
+
+    /// Whether it takes `temperature`, `top_p` and `top_k`, which newer ones refuse (from 4.7).
+    pub(super) fn takes_sampling(self) -> bool {
+        self.0.is_none_or(|version| version < (4, 7))
     }
 
     /// Whether it refuses `temperature` and `top_p` together (from 4.1).

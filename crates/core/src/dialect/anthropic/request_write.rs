@@ -182,7 +182,7 @@ fn write_sampling(
     losses.given(keep_alive);
     write_warmth(temperature, top_p, thinks, generation, out, losses);
     match top_k {
-        Some(given) if thinks => losses.add(given.at),
+        Some(given) if thinks || !generation.takes_sampling() => losses.add(given.at),
         Some(given) => drop(out.insert("top_k".to_owned(), given.value.into())),
         None => {}
     }
@@ -197,7 +197,7 @@ fn write_sampling(
     }
 }
 
-/// `temperature` goes up to 1 here and to 2 elsewhere. Newer models take one of the two fields, not both.
+/// `temperature` goes up to 1 here and to 2 elsewhere. Newer models take one of the two fields, not both; the newest, none.
 fn write_warmth(
     temperature: Option<Given<Number>>,
     top_p: Option<Given<Number>>,
@@ -206,9 +206,15 @@ fn write_warmth(
     out: &mut Map<String, Value>,
     losses: &mut Losses,
 ) {
+    let neutral = |given: &Given<Number>| given.value.as_f64() == Some(1.0);
+    if !generation.takes_sampling() {
+        losses.given(temperature.filter(|given| !neutral(given)));
+        losses.given(top_p.filter(|given| !neutral(given)));
+        return;
+    }
     let warm = temperature.is_some();
     match temperature {
-        Some(given) if thinks => losses.given(Some(given).filter(|given| given.value.as_f64() != Some(1.0))),
+        Some(given) if thinks => losses.given(Some(given).filter(|given| !neutral(given))),
         Some(given) if given.value.as_f64().is_some_and(|value| value > 1.0) => {
             out.insert("temperature".to_owned(), json!(1.0));
             losses.add(given.at);
@@ -219,7 +225,7 @@ fn write_warmth(
     match top_p {
         Some(given) if thinks && given.value.as_f64().is_none_or(|value| value < 0.95) => losses.add(given.at),
         Some(given) if warm && generation.takes_one_of_temperature_and_top_p() => {
-            losses.given(Some(given).filter(|given| given.value.as_f64() != Some(1.0)));
+            losses.given(Some(given).filter(|given| !neutral(given)));
         }
         Some(given) => drop(out.insert("top_p".to_owned(), given.value.into())),
         None => {}

@@ -46,8 +46,7 @@ pub(super) fn write_thinking(
     }
     let mut value = if generation.thinks_by_effort() {
         if let Some(effort) = effort {
-            let word = if effort == Effort::Minimal { "low" } else { effort.word() };
-            output_config(out).insert("effort".to_owned(), word.into());
+            output_config(out).insert("effort".to_owned(), generation.effort(effort).into());
         }
         json!({"type": "adaptive"})
     } else {
