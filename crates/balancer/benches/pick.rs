@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use llm_router_balancer::{Clock, SystemClock};
-use pools::{CHOICES, LEASES, Still, balancer, demand, serve};
+use pools::{CHOICES, LEASES, LIMITED, Still, balancer, demand, limited, serve};
 
 fn increment(c: &mut Criterion) {
     let counter = AtomicU64::new(0);
@@ -30,6 +30,15 @@ fn choose(c: &mut Criterion) {
     }
 }
 
+fn choose_limited(c: &mut Criterion) {
+    for strategy in LIMITED {
+        let (balancer, demand) = (limited(strategy, 1_000, Still), demand());
+        c.bench_function(&format!("choose {strategy} of 1000 with limits"), |b| {
+            b.iter(|| black_box(balancer.choose(black_box(&demand))));
+        });
+    }
+}
+
 fn cycle(c: &mut Criterion) {
     for strategy in LEASES {
         let (balancer, demand) = (balancer(strategy, 8, SystemClock), demand());
@@ -37,5 +46,5 @@ fn cycle(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, increment, choose, cycle);
+criterion_group!(benches, increment, choose, choose_limited, cycle);
 criterion_main!(benches);

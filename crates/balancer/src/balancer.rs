@@ -15,7 +15,7 @@ use crate::lineup::{Known, Lineup};
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared};
-use crate::select::{NOBODY, Refusal};
+use crate::select::Refusal;
 use crate::strategy::{AnyStrategy, Choice, Needs, Strategy};
 use crate::sync::lock;
 use crate::view::{Member, View};
@@ -84,9 +84,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
                 let frame = self.frame(lineup, sets, now, Duration::ZERO, 0);
                 self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
             };
-            match known.eligible(demand, epoch, now) {
-                Some(eligible) => choose((eligible, &NOBODY)),
-                None => choose(lineup.sift_and_note(known, demand, epoch, now).sets()),
+            match known.sets(lineup, demand, self.shared.needs.optimistic, epoch, now).map(choose) {
+                Some(Choice::Use(index)) if lineup.slots[index].has_room() => Choice::Use(index),
+                Some(choice) if lineup.unlimited => choice,
+                _ => choose(lineup.sift_and_note(known, demand, epoch, now).sets()),
             }
         })
     }

@@ -83,7 +83,12 @@ impl Tried {
     /// Whether the endpoint is remembered.
     #[must_use]
     pub fn contains(&self, endpoint: EndpointKey) -> bool {
-        self.keys[..self.count.min(Self::CAPACITY)].contains(&endpoint.0)
+        self.keys().contains(&endpoint.0)
+    }
+
+    /// Those that are remembered.
+    pub(crate) fn keys(&self) -> &[u64] {
+        &self.keys[..self.count.min(Self::CAPACITY)]
     }
 
     /// How many endpoints were tried.

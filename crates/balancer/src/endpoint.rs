@@ -104,7 +104,7 @@ impl EndpointKey {
 /// assert!(pool.pick(&Demand { tags: &[Tag::of("us")], ..Demand::default() }).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(u64);
 
 impl Tag {

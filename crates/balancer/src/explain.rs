@@ -8,12 +8,13 @@ use crate::health::Reason;
 /// What was looked at for one pick.
 #[derive(Debug, Clone)]
 pub struct Explanation {
-    /// Every endpoint, in order; where there are more than [`Explanation::MOST`], so many around the chosen one.
-    pub candidates: Vec<Considered>,
-    /// Index of the chosen one among them.
-    pub chosen: usize,
-    /// How many endpoints are not among them.
-    pub left_out: usize,
+    /// All ids, in order; explanations of one list of endpoints share them.
+    pub(crate) ids: Arc<[Arc<str>]>,
+    /// The index of the first that is told of.
+    pub(crate) first: usize,
+    pub(crate) told: Box<[(Verdict, Option<f32>)]>,
+    /// The index of the chosen one.
+    pub(crate) index: usize,
     /// Whether this is what the strategy saw, or was computed later with what is known now.
     pub exact: bool,
 }
@@ -21,13 +22,31 @@ pub struct Explanation {
 impl Explanation {
     /// No more endpoints than this are told of: an explanation costs the same however many there are.
     pub const MOST: usize = 64;
+
+    /// Every endpoint, in order; where there are more than [`Explanation::MOST`], so many around the chosen one.
+    pub fn candidates(&self) -> impl ExactSizeIterator<Item = Considered<'_>> {
+        self.ids[self.first..].iter().zip(&self.told).enumerate().map(|(at, (id, (verdict, score)))| Considered {
+            id,
+            chosen: self.first + at == self.index,
+            verdict: *verdict,
+            score: *score,
+        })
+    }
+
+    /// How many endpoints are not among them.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.ids.len() - self.told.len()
+    }
 }
 
 /// One endpoint that was looked at.
-#[derive(Debug, Clone)]
-pub struct Considered {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Considered<'a> {
     /// Its id.
-    pub id: Arc<str>,
+    pub id: &'a str,
+    /// Whether it is the one.
+    pub chosen: bool,
     /// What became of it.
     pub verdict: Verdict,
     /// The number by which the strategy compares, lower is better, if it has one.
@@ -58,11 +77,11 @@ pub enum Verdict {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, considered) in self.candidates.iter().enumerate() {
-            if index > 0 {
+        for (position, considered) in self.candidates().enumerate() {
+            if position > 0 {
                 f.write_str("; ")?;
             }
-            write!(f, "{}{}: ", if index == self.chosen { "*" } else { "" }, considered.id)?;
+            write!(f, "{}{}: ", if considered.chosen { "*" } else { "" }, considered.id)?;
             match considered.verdict {
                 Verdict::Eligible => f.write_str("eligible")?,
                 Verdict::Full => f.write_str("full")?,
@@ -77,6 +96,6 @@ impl fmt::Display for Explanation {
                 write!(f, ", score {score:.4}")?;
             }
         }
-        if self.left_out > 0 { write!(f, "; and {} more", self.left_out) } else { Ok(()) }
+        if self.left_out() > 0 { write!(f, "; and {} more", self.left_out()) } else { Ok(()) }
     }
 }

@@ -132,10 +132,10 @@
 //! `first_available_optim`) with a store.
 //!
 //! While nobody waits in line, threads share no lock when they pick. Each remembers which endpoints may serve until the
-//! health of one changes, so that turns by weight cost the same however many there are; every endpoint is looked at
-//! where some have limits, and for a demand with tags or tried endpoints. A lease allocates nothing, unless it waits, is
-//! explained, comes from a store, or more than 128 endpoints had to be looked at. A target that was replaced is dropped
-//! with its last lease.
+//! health of one changes, so that turns by weight cost the same however many there are, with limits or without; tags and
+//! tried endpoints cost an operation for each 64 endpoints. Strategies that compare look at every endpoint. A lease
+//! allocates nothing, unless it waits, is explained, comes from a store, or is the first after such a change. A target
+//! that was replaced is dropped with its last lease.
 //!
 //! # Features
 //!

@@ -1,40 +1,88 @@
 //! What choosing looks at: the endpoints of a balancer at one moment without their targets, and which of them may serve
 //! a demand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clock::Tick;
 use crate::demand::Demand;
+use crate::endpoint::{EndpointKey, Tag};
 use crate::error::PickError;
 use crate::health::Admission;
 use crate::mask::Mask;
+use crate::select::NOBODY;
 use crate::view::Slot;
 
 pub(crate) struct Lineup {
     pub(crate) slots: Arc<[Slot]>,
+    /// Their ids, for those who tell of endpoints and do not hold on to what was learned about them.
+    pub(crate) ids: Arc<[Arc<str>]>,
     /// There are no limits: who may serve is a matter of health alone.
-    unlimited: bool,
-    /// There are several tiers.
-    tiers: bool,
+    pub(crate) unlimited: bool,
+    /// Who is of each tier, the lowest first; empty where there is only one.
+    tiers: Vec<(u8, Mask)>,
+    /// Who has each tag, in order.
+    tags: Vec<(Tag, Mask)>,
+    /// The index of each key, in order.
+    keys: Box<[(u64, u16)]>,
 }
 
-/// What a thread knows about a lineup: who may serve a demand that asks for nobody in particular.
+/// What a thread knows about a lineup while nobody's health changes.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// One more than the epoch in which it was found out.
     since: u64,
     /// When the first pause ends.
     until: Tick,
+    /// One more than the epoch in which somebody last tried to find it out on behalf of a demand that asks for more.
+    attempted: u64,
+    /// Who may serve, with or without a free place.
+    healthy: Mask,
+    /// Of these the lowest tier.
+    lowest: Mask,
+    /// Of a higher tier somebody is over its pause: whoever is not served by the lowest has to look.
+    due_above: bool,
+    /// Who may serve the demand of the moment: kept for its memory.
     eligible: Mask,
+    full: Mask,
 }
 
 impl Known {
-    /// Who may serve this demand, if that is known: nobody's health has changed, and no pause has ended.
+    /// Who may serve this demand and who is only full, if that is known: nobody's health has changed, no pause has ended,
+    /// and somebody is left. With `optimistic` those that are full count as eligible, which saves looking at
+    /// each.
     #[inline]
-    pub(crate) fn eligible(&self, demand: &Demand<'_>, epoch: u64, now: Tick) -> Option<&Mask> {
-        let known = self.since == epoch + 1 && now < self.until;
-        (known && demand.tags.is_empty() && demand.tried.is_empty()).then_some(&self.eligible)
+    pub(crate) fn sets(
+        &mut self,
+        lineup: &Lineup,
+        demand: &Demand<'_>,
+        optimistic: bool,
+        epoch: u64,
+        now: Tick,
+    ) -> Option<(&Mask, &Mask)> {
+        if self.since != epoch + 1 || now >= self.until {
+            return None;
+        }
+        let places = !lineup.unlimited && !optimistic;
+        if !places && demand.tags.is_empty() && demand.tried.is_empty() {
+            return Some((&self.lowest, &NOBODY));
+        }
+        (!self.due_above && self.narrow(lineup, demand, places)).then_some((&self.eligible, &self.full))
+    }
+
+    /// Says whether anybody is left.
+    fn narrow(&mut self, lineup: &Lineup, demand: &Demand<'_>, places: bool) -> bool {
+        self.eligible.clone_from(&self.healthy);
+        self.full.clear();
+        lineup.keep_wanted(&mut self.eligible, demand);
+        if places {
+            let full = self.eligible.iter().filter(|index| !lineup.slots[*index].has_room());
+            full.for_each(|index| self.full.insert(index));
+            self.eligible.subtract(&self.full);
+        }
+        lineup.keep_lowest_tier(&mut self.eligible);
+        !self.eligible.is_empty()
     }
 }
 
@@ -51,6 +99,8 @@ pub(crate) struct Sieve {
     /// When the first pause ends.
     pub(crate) earliest: Tick,
     probing: bool,
+    /// Nobody else is left, so that the paused ones serve.
+    last_resort: bool,
     tried: bool,
     matched: bool,
     enabled: bool,
@@ -59,48 +109,115 @@ pub(crate) struct Sieve {
 impl Lineup {
     pub(crate) fn new(slots: Arc<[Slot]>) -> Self {
         let unlimited = slots.iter().all(|slot| slot.cap == u32::MAX);
-        let tiers = slots.iter().any(|slot| slot.tier != slots[0].tier);
-        Self { slots, unlimited, tiers }
+        let mut tiers = BTreeMap::<u8, Mask>::new();
+        let mut tags = BTreeMap::<Tag, Mask>::new();
+        for (index, slot) in slots.iter().enumerate() {
+            tiers.entry(slot.tier).or_default().insert(index);
+            slot.tags.iter().for_each(|tag| tags.entry(*tag).or_default().insert(index));
+        }
+        if tiers.len() < 2 {
+            tiers.clear();
+        }
+        let mut keys: Box<[_]> = (0..).zip(slots.iter()).map(|(index, slot)| (slot.state.key.0, index)).collect();
+        keys.sort_unstable();
+        let ids = slots.iter().map(|slot| Arc::clone(&slot.state.id)).collect();
+        Self { slots, ids, unlimited, tiers: tiers.into_iter().collect(), tags: tags.into_iter().collect(), keys }
     }
 
     /// Sorts the endpoints for a demand.
     pub(crate) fn sift(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
-        let mut sieve = Sieve::NOTHING;
-        for (index, slot) in self.slots.iter().enumerate() {
-            sieve.sort(index, slot, demand, now);
-        }
-        self.keep_lowest_tier(&mut sieve);
-        if sieve.eligible.is_empty() && sieve.full.is_empty() && sieve.due.is_empty() {
-            // The last ones are never given up: better to find out than to refuse.
-            sieve.eligible = std::mem::take(&mut sieve.soft);
-        }
+        let mut sieve = self.sift_all_tiers(demand, now);
+        self.give_way(&mut sieve);
         sieve
     }
 
     /// The same, and notes who may serve if that stays so for a while. `epoch` was read before.
     pub(crate) fn sift_and_note(&self, known: &mut Known, demand: &Demand<'_>, epoch: u64, now: Tick) -> Sieve {
-        let sieve = self.sift(demand, now);
-        let anyone = demand.tags.is_empty() && demand.tried.is_empty();
-        // A probe may end without a word, and then somebody else may find out.
-        if self.unlimited && anyone && !sieve.probing && sieve.due.is_empty() && !sieve.eligible.is_empty() {
-            *known = Known { since: epoch + 1, until: sieve.earliest, eligible: sieve.eligible.clone() };
+        let mut sieve = self.sift_all_tiers(demand, now);
+        if demand.tags.is_empty() && demand.tried.is_empty() {
+            self.note(known, &sieve, epoch);
+        } else if known.attempted != epoch + 1 {
+            known.attempted = epoch + 1;
+            self.note(known, &self.sift_all_tiers(&Demand::default(), now), epoch);
+        }
+        self.give_way(&mut sieve);
+        sieve
+    }
+
+    /// Notes what was found out for a demand that asks for nobody in particular.
+    fn note(&self, known: &mut Known, sieve: &Sieve, epoch: u64) {
+        if sieve.probing || (sieve.eligible.is_empty() && sieve.full.is_empty()) {
+            // A probe may end without a word, and then somebody else may find out.
+            return;
+        }
+        if sieve.last_resort && !(self.unlimited && self.tiers.is_empty()) {
+            // Who serves for want of others changes with every permit, and is of any tier.
+            return;
+        }
+        let mut due = sieve.due.clone();
+        self.tiers_above(&sieve.eligible).for_each(|higher| due.subtract(higher));
+        if !due.is_empty() {
+            return;
+        }
+        (known.since, known.until, known.due_above) = (epoch + 1, sieve.earliest, !sieve.due.is_empty());
+        known.healthy.clone_from(&sieve.eligible);
+        known.healthy.unite(&sieve.full);
+        known.lowest.clone_from(&known.healthy);
+        self.keep_lowest_tier(&mut known.lowest);
+    }
+
+    pub(crate) fn index_of(&self, id: &str) -> Option<usize> {
+        self.index_of_key(EndpointKey::of(id).0).filter(|index| *self.slots[*index].state.id == *id)
+    }
+
+    fn index_of_key(&self, key: u64) -> Option<usize> {
+        let at = self.keys.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(usize::from(self.keys[at].1))
+    }
+
+    /// Those with all tags that the demand asks for, that it has not tried.
+    fn keep_wanted(&self, mask: &mut Mask, demand: &Demand<'_>) {
+        for tag in demand.tags {
+            match self.tags.binary_search_by_key(tag, |(tag, _)| *tag) {
+                Ok(at) => mask.keep(&self.tags[at].1),
+                Err(_) => mask.clear(),
+            }
+        }
+        let tried = demand.tried.keys().iter().filter_map(|key| self.index_of_key(*key));
+        tried.for_each(|index| mask.remove(index));
+    }
+
+    fn keep_lowest_tier(&self, eligible: &mut Mask) {
+        if let Some((_, lowest)) = self.tiers.iter().find(|(_, members)| members.meets(eligible)) {
+            eligible.keep(lowest);
+        }
+    }
+
+    fn sift_all_tiers(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
+        let mut sieve = Sieve::NOTHING;
+        for (index, slot) in self.slots.iter().enumerate() {
+            sieve.sort(index, slot, demand, now);
+        }
+        if sieve.eligible.is_empty() && sieve.full.is_empty() && sieve.due.is_empty() {
+            // The last ones are never given up: better to find out than to refuse.
+            sieve.eligible = std::mem::take(&mut sieve.soft);
+            sieve.last_resort = true;
         }
         sieve
     }
 
-    pub(crate) fn index_of(&self, id: &str) -> Option<usize> {
-        self.slots.iter().position(|slot| &*slot.state.id == id)
+    /// Higher tiers give way to the lowest that can serve.
+    fn give_way(&self, sieve: &mut Sieve) {
+        if !sieve.last_resort {
+            self.tiers_above(&sieve.eligible).for_each(|higher| sieve.due.subtract(higher));
+            self.keep_lowest_tier(&mut sieve.eligible);
+        }
     }
 
-    fn keep_lowest_tier(&self, sieve: &mut Sieve) {
-        if !self.tiers {
-            return;
-        }
-        let Some(lowest) = sieve.eligible.iter().map(|index| self.slots[index].tier).min() else { return };
-        for (index, _) in self.slots.iter().enumerate().filter(|(_, slot)| slot.tier > lowest) {
-            sieve.eligible.remove(index);
-            sieve.due.remove(index);
-        }
+    /// The tiers above the lowest that can serve; none if nobody can.
+    fn tiers_above(&self, eligible: &Mask) -> impl Iterator<Item = &Mask> {
+        let lowest = self.tiers.iter().position(|(_, members)| members.meets(eligible));
+        self.tiers.iter().skip(lowest.map_or(self.tiers.len(), |lowest| lowest + 1)).map(|(_, members)| members)
     }
 }
 
@@ -113,6 +230,7 @@ impl Sieve {
         soft: Mask::EMPTY,
         earliest: Tick::NEVER,
         probing: false,
+        last_resort: false,
         tried: false,
         matched: false,
         enabled: false,
@@ -159,7 +277,7 @@ impl Sieve {
             return;
         }
         match state.breaker.admission(now) {
-            Admission::Free if slot.resource.used() < slot.cap => self.eligible.insert(index),
+            Admission::Free if slot.has_room() => self.eligible.insert(index),
             Admission::Free => self.full.insert(index),
             Admission::Probe => self.due.insert(index),
             Admission::Probing => {
@@ -170,7 +288,7 @@ impl Sieve {
             Admission::Paused { until, reason } => {
                 self.paused.insert(index);
                 self.earliest = self.earliest.min(until);
-                if reason.gives_way() && slot.resource.used() < slot.cap {
+                if reason.gives_way() && slot.has_room() {
                     self.soft.insert(index);
                 }
             }

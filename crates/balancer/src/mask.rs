@@ -8,7 +8,7 @@ const LOW: usize = FEW / 64;
 const HIGH: usize = Mask::CAPACITY / 64 - LOW;
 
 /// A set of indices below [`Mask::CAPACITY`]. Allocates when it first holds one from 128 up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Mask {
     low: [u64; LOW],
     high: Option<Box<[u64; HIGH]>>,
@@ -79,6 +79,31 @@ impl Mask {
         self.iter().nth(n)
     }
 
+    /// Removes what is not in `other`.
+    pub(crate) fn keep(&mut self, other: &Self) {
+        (0..self.words()).for_each(|at| *self.word_mut(at) &= other.word(at));
+    }
+
+    /// Removes what is in `other`.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        (0..self.words()).for_each(|at| *self.word_mut(at) &= !other.word(at));
+    }
+
+    /// Adds what is in `other`.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        (0..other.words()).filter(|at| other.word(*at) != 0).for_each(|at| *self.word_mut(at) |= other.word(at));
+    }
+
+    /// Whether an index is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        (0..self.words()).any(|at| self.word(at) & other.word(at) != 0)
+    }
+
+    /// Removes everything; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        (0..self.words()).for_each(|at| *self.word_mut(at) = 0);
+    }
+
     /// Which of the sixty-four indices from `64 * at` on are in the set.
     #[inline]
     pub(crate) fn word(&self, at: usize) -> u64 {
@@ -96,6 +121,21 @@ impl Mask {
     /// A word below the last.
     fn word_mut(&mut self, at: usize) -> &mut u64 {
         if at < LOW { &mut self.low[at] } else { &mut self.high.get_or_insert_with(|| Box::new([0; HIGH]))[at - LOW] }
+    }
+}
+
+impl Clone for Mask {
+    fn clone(&self) -> Self {
+        Self { low: self.low, high: self.high.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.low = source.low;
+        match (&mut self.high, &source.high) {
+            (Some(ours), Some(theirs)) => **ours = **theirs,
+            (Some(ours), None) => **ours = [0; HIGH],
+            (none, high) => none.clone_from(high),
+        }
     }
 }
 
@@ -162,6 +202,33 @@ mod tests {
         mask.remove(4_095);
         assert!(!mask.contains(127) && !mask.contains(4_095));
         assert_eq!(mask.len(), Mask::CAPACITY - 2);
+    }
+
+    #[test]
+    fn sets_are_joined_and_cut_as_sets_of_numbers_are() {
+        let of = |indices: &[usize]| {
+            let mut mask = Mask::EMPTY;
+            indices.iter().for_each(|index| mask.insert(*index));
+            mask
+        };
+        let few: &[usize] = &[0, 3, 64, 127];
+        let many: &[usize] = &[3, 127, 128, 900, 4_095];
+        for (a, b) in [(few, many), (many, few), (few, few), (many, many), (few, &[]), (&[], many)] {
+            let both: Vec<usize> = a.iter().copied().filter(|index| b.contains(index)).collect();
+            let only: Vec<usize> = a.iter().copied().filter(|index| !b.contains(index)).collect();
+            let [mut kept, mut cut, mut joined] = [of(a), of(a), of(a)];
+            kept.keep(&of(b));
+            cut.subtract(&of(b));
+            joined.unite(&of(b));
+            assert_eq!((&kept, &cut), (&of(&both), &of(&only)));
+            assert_eq!(joined, of(&[a, b].concat()));
+            assert_eq!(of(a).meets(&of(b)), !both.is_empty());
+            let mut copy = of(a);
+            copy.clone_from(&of(b));
+            assert_eq!(copy, of(b));
+            copy.clear();
+            assert!(copy.is_empty());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::demand::Demand;
-use crate::explain::{Considered, Explanation, Verdict};
+use crate::explain::{Explanation, Verdict};
 use crate::health::{Admission, HealthSettings};
 use crate::lineup::Lineup;
 use crate::mask::Mask;
@@ -29,13 +29,13 @@ impl Lineup {
     ) -> Explanation {
         let shown = self.slots.len().min(Explanation::MOST);
         let first = chosen.saturating_sub(shown / 2).min(self.slots.len() - shown);
-        let candidates = (first..first + shown).map(|index| Considered {
-            id: Arc::clone(&self.slots[index].state.id),
-            verdict: verdict(&self.slots[index], eligible.contains(index), demand, now),
-            score: if eligible.contains(index) { score(index) } else { None },
+        let told = (first..first + shown).map(|index| {
+            let slot = &self.slots[index];
+            // An optimist sees those that are full among the eligible.
+            let eligible = eligible.contains(index) && (index == chosen || slot.cap == u32::MAX || slot.has_room());
+            (verdict(slot, eligible, demand, now), if eligible { score(index) } else { None })
         });
-        let left_out = self.slots.len() - shown;
-        Explanation { candidates: candidates.collect(), chosen: chosen - first, left_out, exact: true }
+        Explanation { ids: Arc::clone(&self.ids), first, told: told.collect(), index: chosen, exact: true }
     }
 
     /// As far as it is known after the fact.
@@ -96,7 +96,7 @@ fn verdict(slot: &Slot, eligible: bool, demand: &Demand<'_>, now: Tick) -> Verdi
     match state.breaker.admission(now) {
         Admission::Paused { reason, .. } => Verdict::Paused(reason),
         Admission::Probe | Admission::Probing => Verdict::Probe,
-        Admission::Free if state.resource.used() >= slot.cap => Verdict::Full,
-        Admission::Free => Verdict::Tier,
+        Admission::Free if slot.has_room() => Verdict::Tier,
+        Admission::Free => Verdict::Full,
     }
 }

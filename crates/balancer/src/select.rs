@@ -46,7 +46,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             self.shared.budget.deposit(now);
         }
         let chosen = self.look(|snapshot, known, pool| {
-            let selected = match self.select_known(snapshot, known, demand, now, waited) {
+            let selected = match self.select_known(snapshot, known, demand, now, waited, ahead) {
                 Some(selected) => selected,
                 None => self.select(snapshot, known, demand, now, waited, ahead)?,
             };
@@ -56,18 +56,21 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         Ok(self.lease(pool, selected, demand, now))
     }
 
-    /// Chooses where it is known who may serve: most of the time, if there are no limits.
+    /// Chooses where it is known who is healthy: most of the time.
     #[inline]
     fn select_known(
         &self,
         snapshot: &Snapshot<T, S, C>,
-        known: &Known,
+        known: &mut Known,
         demand: &Demand<'_>,
         now: Tick,
         waited: Duration,
+        ahead: Option<u32>,
     ) -> Option<Selected> {
-        let eligible = known.eligible(demand, self.shared.epoch(), now)?;
-        let frame = self.frame(&snapshot.lineup, (eligible, &NOBODY), now, waited, 0);
+        let (lineup, needs) = (&snapshot.lineup, &self.shared.needs);
+        let (eligible, full) = known.sets(lineup, demand, needs.optimistic, self.shared.epoch(), now)?;
+        let ahead = if needs.residency { self.ahead(demand, ahead) } else { 0 };
+        let frame = self.frame(lineup, (eligible, full), now, waited, ahead);
         match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
             Choice::Use(index) if eligible.contains(index) => self.reserve(snapshot, &frame, index, demand, false),
             _ => None,
@@ -89,9 +92,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
             return Ok(selected);
         }
-        let ahead = ahead.unwrap_or_else(|| {
-            if self.shared.needs.residency { self.shared.fleet.waiting_of(crate::hash::name(demand.class)) } else { 0 }
-        });
+        let ahead = if self.shared.needs.residency { self.ahead(demand, ahead) } else { 0 };
         loop {
             if sieve.eligible.is_empty() {
                 return Err(refusal(&sieve, now));
@@ -109,6 +110,11 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
                 Choice::Use(_) | Choice::None => return Err(refusal(&sieve, now)),
             }
         }
+    }
+
+    /// How many of the same class wait, those before the demand if it is in line itself.
+    fn ahead(&self, demand: &Demand<'_>, known: Option<u32>) -> u32 {
+        known.unwrap_or_else(|| self.shared.fleet.waiting_of(crate::hash::name(demand.class)))
     }
 
     /// The first try of a request goes to an endpoint whose pause is over, if there is one: nothing else shows that it

@@ -45,6 +45,11 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// Whether a permit of its resource is left.
+    pub(crate) fn has_room(&self) -> bool {
+        self.resource.used() < self.cap
+    }
+
     /// Requests on the resource, over all replicas, when one joins the `here` that are there of this replica.
     pub(crate) fn crowd(&self, here: f32, peers: u32, now: Tick) -> f32 {
         if peers == 1 {

@@ -6,7 +6,7 @@
 
 use std::{fs, hint::black_box, sync::Arc, thread::sleep, time::Duration};
 
-use llm_router_balancer::{Considered, Explanation, Verdict};
+use llm_router_balancer::Demand;
 use llm_router_core::{
     canonical::Usage,
     settings::{Log as LogSettings, LogFormat, LogLevel, Sources},
@@ -68,13 +68,9 @@ fn seen(state: &State, route: &Arc<str>, observer: &Arc<dyn Observer>) {
     let mut record = Record::new(id, http::Method::POST, Arc::clone(route), Arc::clone(observer));
     let model = &state.catalogue.models()[0];
     record.key = Some(ClientKey::of_key(b"sk-0123456789abcdefghijklmnopqrstuv"));
-    let candidates = model.providers.iter().map(|provider| Considered {
-        id: Arc::clone(&provider.id),
-        verdict: Verdict::Eligible,
-        score: Some(0.5),
-    });
-    let why = Explanation { candidates: candidates.collect(), chosen: 0, left_out: 0, exact: true };
-    record.choices.push(Arc::new(why));
+    let pool = state.pool(&model.name).expect("the model has a pool");
+    let lease = pool.balancer.pick(&Demand { explain: true, ..Demand::default() }).expect("a provider is free");
+    record.choices.push(lease.explain());
     record.outcome = Outcome::Complete;
 }
 

@@ -11,8 +11,8 @@ mod pools;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use llm_router_balancer::{Clock, SystemClock};
-use pools::{CHOICES, LEASES, Still, balancer, demand, serve};
+use llm_router_balancer::{Clock, Demand, SystemClock, Tag};
+use pools::{CHOICES, LEASES, LIMITED, Still, balancer, demand, limited, serve};
 
 /// Measurements of one figure, and what is measured at a time.
 const ROUNDS: usize = 20_000;
@@ -39,6 +39,15 @@ fn main() {
     out.drain("e0");
     let cost = nanos(ROUNDS, || out.choose(black_box(&any)));
     show(format!("choosing, weighted of {MANY}, one of them out"), cost);
+    let even = [Tag::of("even")];
+    for strategy in LIMITED {
+        let balancer = limited(strategy, MANY, Still);
+        for (name, tags) in [("", &[][..]), (", by a tag", &even)] {
+            let demand = Demand { tags, ..demand() };
+            let cost = nanos(ROUNDS / 20, || balancer.choose(black_box(&demand)));
+            show(format!("choosing, {strategy} of {MANY} with limits{name}"), cost);
+        }
+    }
     for strategy in LEASES {
         let (balancer, demand) = (balancer(strategy, 8, SystemClock), demand());
         show(format!("a whole lease, {strategy} of 8"), nanos(ROUNDS, || serve(&balancer, black_box(&demand))));

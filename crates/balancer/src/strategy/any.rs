@@ -141,15 +141,13 @@ impl Strategy for AnyStrategy {
 
     fn needs(&self) -> Needs {
         match self {
+            Self::Balanced(strategy) => strategy.needs(),
+            Self::Weighted(strategy) => strategy.needs(),
             Self::FirstAvailable(strategy) => strategy.needs(),
             Self::FirstAvailableOptim(strategy) => strategy.needs(),
             Self::Sticky(strategy) => strategy.needs(),
             Self::Custom(strategy) => strategy.needs(),
-            Self::Balanced(_)
-            | Self::Weighted(_)
-            | Self::DynamicWeighted(_)
-            | Self::Adaptive(_)
-            | Self::LeastLoaded(_) => Needs::default(),
+            Self::DynamicWeighted(_) | Self::Adaptive(_) | Self::LeastLoaded(_) => Needs::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `balanced`: everyone in turn.
 
-use super::{Choice, Strategy, Turns, weighted};
+use super::{Choice, Needs, Strategy, Turns, weighted};
 use crate::demand::Demand;
 use crate::view::{Member, View};
 
@@ -17,5 +17,9 @@ impl Strategy for Balanced {
 
     fn choose(&self, view: &View<'_, Turns>, _: &Demand<'_>) -> Choice {
         weighted::next(view)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { optimistic: true, ..Needs::default() }
     }
 }

@@ -54,6 +54,9 @@ pub struct Needs {
     pub residency: bool,
     /// It looks at [`Demand::affinity`]: whoever makes demands need not find one out for the others.
     pub affinity: bool,
+    /// It takes turns and asks nothing of places: endpoints that are full may stand among the eligible, and it is asked
+    /// again when it chose one. Then a choice costs the same however many have limits.
+    pub optimistic: bool,
 }
 
 /// Chooses an endpoint.

@@ -1,6 +1,6 @@
 //! `weighted`: turns in proportion to the weights, with the least possible deviation.
 
-use super::{Choice, Strategy, Turns};
+use super::{Choice, Needs, Strategy, Turns};
 use crate::demand::Demand;
 use crate::hash;
 use crate::view::{Member, View};
@@ -24,6 +24,10 @@ impl Strategy for Weighted {
 
     fn choose(&self, view: &View<'_, Turns>, _: &Demand<'_>) -> Choice {
         next(view)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { optimistic: true, ..Needs::default() }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The endpoints change while threads pick: nobody gets one that is gone, and none is kept alive.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
-use llm_router_balancer::{AnyStrategy, Balancer, Demand, Endpoint, EndpointConfig, Failure, PickError, Tag, Verdict};
+use llm_router_balancer::{
+    AnyStrategy, Balancer, Demand, Endpoint, EndpointConfig, EndpointKey, Failure, PickError, Tag, Tried, Verdict,
+};
 use proptest::prelude::*;
 
 use crate::support::{Pool, builder, millis};
@@ -99,36 +102,59 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Endpoints in two tiers, each with a tag, so that asking for the tag changes nothing but the way of the pick.
-fn tagged(count: u32) -> Vec<Arc<Endpoint<u32>>> {
+/// Endpoints in two tiers, with tags, and some with a limit.
+fn various(count: u32, limits: bool) -> Vec<Arc<Endpoint<u32>>> {
     (0..count)
         .map(|n| {
             let mut config = EndpointConfig::new(format!("e{n}"));
-            config.tags = vec!["any".into()];
+            let high = if n >= 3 { "high" } else { "low" };
+            config.tags = ["any", if n % 2 == 0 { "even" } else { "odd" }, high].map(Arc::from).to_vec();
             config.tier = u8::from(n >= 3);
+            config.max_concurrency = NonZeroU32::new(2).filter(|_| limits && n % 3 != 0);
             Arc::new(config.with(n))
         })
         .collect()
 }
 
-/// Who may serve, or why nobody can.
-fn eligible(pool: &Pool, tags: &[Tag]) -> Result<Vec<String>, PickError> {
-    let why = pool.pick(&Demand { tags, explain: true, ..Demand::default() })?.explain();
-    let may = why.candidates.iter().filter(|candidate| candidate.verdict == Verdict::Eligible);
-    Ok(may.map(|candidate| candidate.id.to_string()).collect())
+/// What a demand asks for: tags, and endpoints it has tried.
+#[derive(Debug, Clone)]
+struct Asks {
+    tags: Vec<&'static str>,
+    tried: Vec<u32>,
+}
+
+fn asks() -> impl Strategy<Value = Asks> {
+    let tags = prop::sample::subsequence(vec!["any", "even", "odd", "high", "moon"], 0..3);
+    let nothing = Just(Asks { tags: Vec::new(), tried: Vec::new() });
+    prop_oneof![nothing, (tags, prop::collection::vec(0_u32..6, 0..4)).prop_map(|(tags, tried)| Asks { tags, tried })]
+}
+
+/// Who may serve, and whether somebody is tried out instead; or why nobody can.
+fn eligible(pool: &Pool, asks: &Asks) -> Result<(Vec<String>, bool), PickError> {
+    let tags: Vec<Tag> = asks.tags.iter().map(|tag| Tag::of(tag)).collect();
+    let mut tried = Tried::default();
+    asks.tried.iter().for_each(|n| tried.insert(EndpointKey::of(&format!("e{n}"))));
+    let why = pool.pick(&Demand { tags: &tags, tried, explain: true, ..Demand::default() })?.explain();
+    let may = why.candidates().filter(|candidate| candidate.verdict == Verdict::Eligible);
+    let probe = why.candidates().any(|candidate| candidate.chosen && candidate.verdict == Verdict::Probe);
+    Ok((may.map(|candidate| candidate.id.to_owned()).collect(), probe))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// What a thread remembers of who may serve is what it would find if it looked at each endpoint.
+    /// What a thread remembers of who may serve is what it would find if it looked at each endpoint, as a thread does
+    /// that has not looked yet.
     #[test]
-    fn what_is_remembered_is_what_would_be_found(events in prop::collection::vec(event(), 1..80)) {
-        let (builder, clock) = builder("least_loaded");
-        let pool = builder.endpoints(tagged(5)).build().unwrap();
-        let any = [Tag::of("any")];
+    fn what_is_remembered_is_what_would_be_found(
+        events in prop::collection::vec((event(), asks()), 1..80),
+        strategy in prop::sample::select(vec!["least_loaded", "weighted", "first_available"]),
+        limits: bool,
+    ) {
+        let (builder, clock) = builder(strategy);
+        let pool = builder.endpoints(various(5, limits)).build().unwrap();
         let mut held = Vec::new();
-        for event in events {
+        for (event, asks) in events {
             match event {
                 Event::Succeed => drop(pool.pick(&Demand::default()).map(|lease| lease.succeed())),
                 Event::Fail(kind) => {
@@ -147,10 +173,12 @@ proptest! {
                 Event::Enable(n) => drop(pool.enable(&format!("e{n}"))),
                 Event::Hint(n, span) => drop(pool.hint_down(&format!("e{n}"), pool.now() + millis(span))),
                 Event::Probe(n, good) => drop(pool.probe_result(&format!("e{n}"), good)),
-                Event::Endpoints(count) => pool.set_endpoints(tagged(count)),
+                Event::Endpoints(count) => pool.set_endpoints(various(count, limits)),
             }
-            prop_assert_eq!(eligible(&pool, &[]), eligible(&pool, &any), "{:?}", pool.status());
-            prop_assert_eq!(eligible(&pool, &[]), eligible(&pool, &any), "the second time");
+            let (again, remembered) = (eligible(&pool, &asks), eligible(&pool, &asks));
+            prop_assert_eq!(&again, &remembered, "{:?}", pool.status());
+            let found = std::thread::scope(|scope| scope.spawn(|| eligible(&pool, &asks)).join().unwrap());
+            prop_assert_eq!(remembered, found, "{:?}", pool.status());
         }
     }
 }

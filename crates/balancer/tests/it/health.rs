@@ -295,10 +295,11 @@ fn tags_and_tried_endpoints_are_filtered_and_said_so() {
     let lease = pool.pick(&demand).unwrap();
     assert_eq!(*lease.target(), 1);
     let why = lease.explain();
-    let verdicts: Vec<_> = why.candidates.iter().map(|c| c.verdict).collect();
+    let verdicts: Vec<_> = why.candidates().map(|considered| considered.verdict).collect();
     assert_eq!(verdicts, [Verdict::Tried, Verdict::Eligible, Verdict::Tags]);
-    assert!(why.exact && why.chosen == 1);
-    assert_eq!(why.candidates[1].score, Some(1.0));
+    let chosen = why.candidates().nth(1).unwrap();
+    assert!(why.exact && chosen.chosen && why.left_out() == 0);
+    assert_eq!(chosen.score, Some(1.0));
     assert_eq!(why.to_string(), "e0: tried; *e1: eligible, score 1.0000; e2: lacks a tag");
     demand.tried.insert(lease.key());
     assert_eq!(pool.pick(&demand).unwrap_err(), PickError::Exhausted);

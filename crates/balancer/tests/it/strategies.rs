@@ -1,13 +1,16 @@
 //! Each strategy does what its name says; others can be added.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use llm_router_balancer::{AnyStrategy, Choice, Demand, HealthSettings, Member, Registry, Strategy, View};
+use llm_router_balancer::{
+    AnyStrategy, Balancer, Choice, Demand, HealthSettings, ManualClock, Member, PickError, Registry, Strategy, View,
+};
 
-use crate::support::{Pool, builder, endpoint, endpoints, millis, seconds};
+use crate::support::{Pool, builder, endpoint, endpoints, limited, millis, seconds};
 
-fn pool(strategy: &str, count: u32) -> (Pool, llm_router_balancer::ManualClock) {
+fn pool(strategy: &str, count: u32) -> (Pool, ManualClock) {
     let (builder, clock) = builder(strategy);
     (builder.endpoints(endpoints(count)).build().unwrap(), clock)
 }
@@ -37,6 +40,33 @@ fn a_strategy_from_outside_is_chosen_by_name() {
     let (builder, _) = builder("balanced");
     let pool = builder.strategy(registry.get("last").unwrap()).endpoints(endpoints(3)).build().unwrap();
     assert_eq!(*pool.pick(&Demand::default()).unwrap().target(), 2);
+}
+
+/// Only those that are optimistic are shown somebody who is full.
+#[test]
+fn a_strategy_sees_the_full_apart_from_those_that_may_serve() {
+    struct Watchful;
+    impl Strategy for Watchful {
+        type Plan = ();
+        fn plan(&self, _: &[Member]) {}
+        fn choose(&self, view: &View<'_, ()>, _: &Demand<'_>) -> Choice {
+            assert!(view.eligible().iter().all(|index| view.in_flight(index) < 1.0));
+            assert!(view.full().iter().all(|index| view.in_flight(index) == 1.0));
+            assert_eq!(view.eligible().len() + view.full().len(), 200);
+            view.eligible().iter().last().map_or(Choice::None, Choice::Use)
+        }
+    }
+    let clock = ManualClock::new();
+    let endpoints = (0..200).map(|n| Arc::new(limited(n, 1)));
+    let pool = Balancer::builder().strategy(Watchful).clock(clock).endpoints(endpoints).build().unwrap();
+    let mut held = Vec::new();
+    for n in (0..200).rev() {
+        held.push(pool.pick(&Demand::default()).unwrap());
+        assert_eq!(*held.last().unwrap().target(), n);
+    }
+    assert!(matches!(pool.pick(&Demand::default()), Err(PickError::Busy { .. })));
+    held.swap_remove(150).succeed();
+    assert_eq!(*pool.pick(&Demand::default()).unwrap().target(), 49);
 }
 
 #[test]

@@ -145,15 +145,15 @@ fn phases(facts: &Facts) -> Value {
 }
 
 fn choice(explanation: &Explanation) -> Value {
-    let considered = |(index, considered): (usize, &Considered)| {
+    let considered = |considered: Considered<'_>| {
         json!({
             "provider": considered.id,
-            "chosen": index == explanation.chosen,
+            "chosen": considered.chosen,
             "verdict": verdict(considered.verdict),
             "score": considered.score,
         })
     };
-    explanation.candidates.iter().enumerate().map(considered).collect()
+    explanation.candidates().map(considered).collect()
 }
 
 fn verdict(verdict: Verdict) -> String {
