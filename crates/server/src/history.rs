@@ -1,11 +1,12 @@
 //! The last two minutes, second by second: whoever opens the status page sees at once what went before.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use foldhash::HashMap;
 use llm_router_endpoints::State;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -42,7 +43,8 @@ pub(crate) struct History(Mutex<Past>);
 #[derive(Debug, Default)]
 struct Past {
     all: VecDeque<Moment>,
-    providers: HashMap<(Arc<str>, Arc<str>), VecDeque<Moment>>,
+    /// By model, then by id.
+    providers: HashMap<Arc<str>, HashMap<Arc<str>, VecDeque<Moment>>>,
 }
 
 /// Adds a moment every second, for ever.
@@ -57,11 +59,13 @@ impl History {
     fn add(&self, state: &State, metrics: &Metrics) {
         let mut all = Moment { at: Instant::now(), tokens: 0, calls: 0, flying: 0, queued: 0 };
         let mut past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut old = std::mem::take(&mut past.providers);
+        let Past { all: moments_of_all, providers } = &mut *past;
         for pool in state.pools() {
             let view = metrics.model(&pool.model.name);
             all.queued += pool.queued();
-            for status in pool.balancer.status() {
+            let of_model = providers.entry(Arc::clone(&pool.model.name)).or_default();
+            let statuses = pool.balancer.status();
+            for status in &statuses {
                 let counted = view.provider(&status.id);
                 let (tokens, calls, flying) = (counted.written(), counted.calls, status.in_flight);
                 all = Moment {
@@ -70,14 +74,18 @@ impl History {
                     flying: all.flying + flying,
                     ..all
                 };
-                let key = (Arc::clone(&pool.model.name), status.id);
-                let mut moments = old.remove(&key).unwrap_or_default();
-                push(&mut moments, Moment { tokens, calls, flying, ..all });
-                forget_rest(&mut moments);
-                past.providers.insert(key, moments);
+                let moments = of_model.entry(Arc::clone(&status.id)).or_default();
+                push(moments, Moment { tokens, calls, flying, ..all });
+                forget_rest(moments);
+            }
+            if of_model.len() > statuses.len() {
+                of_model.retain(|id, _| statuses.iter().any(|status| status.id == *id));
             }
         }
-        push(&mut past.all, all);
+        if providers.len() > state.catalogue.models().len() {
+            providers.retain(|model, _| state.catalogue.get(model).is_some());
+        }
+        push(moments_of_all, all);
     }
 
     /// The curves of everything.
@@ -93,9 +101,11 @@ impl History {
     }
 
     /// Requests at a provider, moment by moment, and its tokens a second now.
-    pub(crate) fn provider(&self, model: &Arc<str>, id: &Arc<str>) -> (Vec<u32>, f64) {
+    pub(crate) fn provider(&self, model: &str, id: &str) -> (Vec<u32>, f64) {
         let past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(moments) = past.providers.get(&(Arc::clone(model), Arc::clone(id))) else { return (Vec::new(), 0.0) };
+        let Some(moments) = past.providers.get(model).and_then(|of_model| of_model.get(id)) else {
+            return (Vec::new(), 0.0);
+        };
         let now = rates(moments, |moment| moment.tokens).last().copied().unwrap_or_default();
         let at_rest = past.all.len().saturating_sub(moments.len());
         (std::iter::repeat_n(0, at_rest).chain(moments.iter().map(|moment| moment.flying)).collect(), now)

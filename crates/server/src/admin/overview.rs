@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
 use llm_router_balancer::EndpointStatus;
@@ -75,7 +76,8 @@ pub(super) fn overview(shared: &Shared) -> Value {
     let state = shared.state();
     let witness = &shared.witness;
     let recent = recent(shared);
-    let models: Vec<Value> = state.pools().map(|pool| model(pool, shared, &recent)).collect();
+    let firsts = by_model(&recent);
+    let models: Vec<Value> = state.pools().map(|pool| model(pool, shared, firsts.get(&*pool.model.name))).collect();
     let shown: Vec<Value> =
         witness.ring.find(&Filter::default(), SHOWN).iter().map(|finished| brief(finished)).collect();
     let [tokens, requests] = witness.history.rates();
@@ -100,29 +102,48 @@ fn recent(shared: &Shared) -> Vec<Arc<Facts>> {
     shared.witness.ring.since(oldest, MOST_RECENT)
 }
 
-fn model(pool: &Pool, shared: &Shared, recent: &[Arc<Facts>]) -> Value {
+/// Times to the first byte of a model's answers, and of each of its providers' alone.
+#[derive(Default)]
+struct Firsts<'a> {
+    all: Vec<Duration>,
+    of: HashMap<&'a str, Vec<Duration>>,
+}
+
+/// Sorted in one pass: there may be thousands of models, and of requests.
+fn by_model(recent: &[Arc<Facts>]) -> HashMap<&str, Firsts<'_>> {
+    let mut models = HashMap::<_, Firsts<'_>>::default();
+    for finished in recent {
+        let (Some(model), Some(first)) = (finished.model.as_deref(), finished.first_byte) else { continue };
+        let firsts = models.entry(model).or_default();
+        firsts.all.push(first);
+        if let Some(provider) = finished.provider.as_deref() {
+            firsts.of.entry(provider).or_default().push(first);
+        }
+    }
+    models
+}
+
+fn model(pool: &Pool, shared: &Shared, firsts: Option<&Firsts<'_>>) -> Value {
     let name = &pool.model.name;
     let view = shared.witness.metrics.model(name);
-    let of_model: Vec<&Facts> =
-        recent.iter().filter(|finished| finished.model.as_ref() == Some(name)).map(|finished| &**finished).collect();
+    let all = || firsts.map(|firsts| firsts.all.clone()).unwrap_or_default();
+    let of = |id: &str| firsts.and_then(|firsts| firsts.of.get(id).cloned()).unwrap_or_default();
     let providers: Vec<Value> =
-        pool.balancer.status().iter().map(|status| provider(status, &view, pool, shared, &of_model)).collect();
-    let firsts = || of_model.iter().filter_map(|finished| finished.first_byte).collect();
+        pool.balancer.status().iter().map(|status| provider(status, &view, pool, shared, of(&status.id))).collect();
     json!({
         "name": name,
         "strategy": view.strategy,
         "queued": pool.queued(),
         "outcomes": view.outcomes.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
-        "first_token_p50_ms": quantile(firsts(), 0.5),
-        "first_token_p95_ms": quantile(firsts(), 0.95),
+        "first_token_p50_ms": quantile(all(), 0.5),
+        "first_token_p95_ms": quantile(all(), 0.95),
         "providers": providers,
     })
 }
 
-fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Shared, recent: &[&Facts]) -> Value {
+fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Shared, firsts: Vec<Duration>) -> Value {
     let counted = view.provider(&status.id);
     let (in_flight, tokens) = shared.witness.history.provider(&pool.model.name, &status.id);
-    let firsts = recent.iter().filter(|finished| finished.provider.as_ref() == Some(&status.id));
     json!({
         "id": status.id,
         "type": counted.kind,
@@ -141,7 +162,7 @@ fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Sha
         "tokens_out": counted.tokens[1],
         "tokens_cached": counted.tokens[2],
         "uncounted_pieces": counted.pieces,
-        "first_token_ms": quantile(firsts.filter_map(|finished| finished.first_byte).collect(), 0.5),
+        "first_token_ms": quantile(firsts, 0.5),
     })
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Tables {
 }
 
 /// Keys come from the configuration, so nobody outside can make them collide.
-type Quick = foldhash::fast::RandomState;
+pub(super) type Quick = foldhash::fast::RandomState;
 
 impl Tables {
     /// The series of a snapshot. What an earlier snapshot had too goes on counting.
@@ -131,6 +131,8 @@ pub(crate) struct ModelSeries {
     pub counts: Arc<ModelCounts>,
     /// In the order of the configuration.
     pub providers: Vec<Arc<ProviderSeries>>,
+    /// Where among them each id is.
+    places: HashMap<Arc<str>, usize, Quick>,
 }
 
 /// What is counted for a model as a whole.
@@ -190,7 +192,9 @@ impl ModelSeries {
                 .filter(|kept| kept.kind == provider.api_type.name());
             kept.cloned().unwrap_or_else(|| Arc::new(ProviderSeries::of(provider)))
         });
+        let places = model.providers.iter().enumerate().map(|(at, provider)| (Arc::clone(&provider.id), at));
         Self {
+            places: places.collect(),
             strategy: model.options.strategy.as_deref().unwrap_or(strategy).into(),
             counts: earlier.map(|series| Arc::clone(&series.counts)).unwrap_or_default(),
             providers: providers.collect(),
@@ -198,9 +202,8 @@ impl ModelSeries {
     }
 
     /// The series of a provider.
-    pub(crate) fn provider(&self, id: &Arc<str>) -> Option<&Arc<ProviderSeries>> {
-        let same = |series: &&Arc<ProviderSeries>| Arc::ptr_eq(&series.id, id);
-        self.providers.iter().find(same).or_else(|| self.providers.iter().find(|series| series.id == *id))
+    pub(crate) fn provider(&self, id: &str) -> Option<&Arc<ProviderSeries>> {
+        self.places.get(id).map(|at| &self.providers[*at])
     }
 }
 

@@ -1,8 +1,11 @@
 //! The counters of one model as values, for the status page.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Metrics, Relaxed, outcome_words, series::ProviderSeries};
+use super::{
+    Metrics, Relaxed, outcome_words,
+    series::{ProviderSeries, Quick},
+};
 
 /// A model's counters at one moment.
 #[derive(Debug, Default)]
@@ -11,7 +14,7 @@ pub(crate) struct ModelView {
     pub strategy: Arc<str>,
     /// Requests by how they ended.
     pub outcomes: Vec<(&'static str, u64)>,
-    providers: Vec<(Arc<str>, ProviderView)>,
+    providers: HashMap<Arc<str>, ProviderView, Quick>,
 }
 
 /// A provider's counters at one moment.
@@ -43,7 +46,7 @@ impl ProviderView {
 impl ModelView {
     /// A provider's counters; zeros for one that was never counted.
     pub(crate) fn provider(&self, id: &str) -> ProviderView {
-        self.providers.iter().find(|(known, _)| **known == *id).map(|(_, view)| *view).unwrap_or_default()
+        self.providers.get(id).copied().unwrap_or_default()
     }
 }
 
