@@ -9,7 +9,7 @@ use crate::balancer::Balancer;
 use crate::clock::{Clock, Sleep, Tick};
 use crate::demand::Demand;
 use crate::error::{AcquireError, PickError};
-use crate::fleet::{Applicant, Event, Granted, Place, Places, Residency, Ticket};
+use crate::fleet::{Applicant, Event, Granted, Residency, Ticket};
 use crate::hash;
 use crate::lease::Lease;
 use crate::select::{Refusal, Selected};
@@ -74,7 +74,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
                     }
                     // A pause that has just ended may belong to a probe of somebody else: look again a little later.
                     recheck = next.max(now + Duration::from_millis(1));
-                    ticket.change(self.places(demand, now), now);
+                    ticket.change(self.pool().lineup.places(demand, now), now);
                 }
             }
         }
@@ -100,7 +100,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         deadline: Tick,
         refusal: &PickError,
     ) -> Result<Ticket, AcquireError> {
-        let places = self.places(demand, now);
+        let places = self.pool().lineup.places(demand, now);
         let room = self.shared.queue.max_waiting;
         let predicted = self.shared.fleet.predicted_wait(demand.key, &places).map(Duration::from_secs_f32);
         // A refusal on account of health ends at a known time; one for want of a place by the pace of the line.
@@ -117,7 +117,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
     }
 
     fn predicted(&self, demand: &Demand<'_>, now: Tick) -> Option<Duration> {
-        self.shared.fleet.predicted_wait(demand.key, &self.places(demand, now)).map(Duration::from_secs_f32)
+        self.shared
+            .fleet
+            .predicted_wait(demand.key, &self.pool().lineup.places(demand, now))
+            .map(Duration::from_secs_f32)
     }
 
     fn residency(&self, demand: &Demand<'_>) -> Option<Residency> {
@@ -127,29 +130,13 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         Some(Residency { class: hash::name(demand.class), load, room })
     }
 
-    /// Everything that could serve the demand some day soon.
-    pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Places {
-        let lineup = &self.pool().lineup;
-        let slots = &lineup.slots;
-        let sieve = lineup.sift(demand, now);
-        let may = |index: &usize| {
-            let sets = [&sieve.eligible, &sieve.full, &sieve.due, &sieve.paused];
-            sets.iter().any(|set| set.contains(*index))
-        };
-        let place = |index: usize| {
-            let state = &slots[index].state;
-            let resource = Arc::clone(&state.resource);
-            Place { index, resource, cap: slots[index].cap, state: Some(Arc::clone(state)) }
-        };
-        Places::new((0..slots.len()).filter(may).map(place).collect())
-    }
-
     /// The lease of a permit that was handed over; `None` if its endpoint is gone.
     fn claim(&self, granted: Granted, demand: &Demand<'_>) -> Option<Lease<T, C>> {
         let now = self.shared.clock.now();
         let pool = self.pool();
         let state = granted.state.as_ref()?;
-        let index = pool.lineup.slots.iter().position(|slot| Arc::ptr_eq(&slot.state, state));
+        // Its index may be another one by now.
+        let index = pool.lineup.index_of(&state.id).filter(|at| Arc::ptr_eq(&pool.lineup.slots[*at].state, state));
         let Some(index) = index else {
             if granted.probe {
                 state.breaker.forgo_probe();

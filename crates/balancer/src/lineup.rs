@@ -2,16 +2,18 @@
 //! a demand.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use crate::clock::Tick;
 use crate::demand::Demand;
 use crate::endpoint::{EndpointKey, Tag};
 use crate::error::PickError;
+use crate::fleet::{Place, Places};
 use crate::health::Admission;
 use crate::mask::Mask;
 use crate::select::NOBODY;
+use crate::sync::lock;
 use crate::view::Slot;
 
 pub(crate) struct Lineup {
@@ -26,6 +28,8 @@ pub(crate) struct Lineup {
     tags: Vec<(Tag, Mask)>,
     /// The index of each key, in order.
     keys: Box<[(u64, u16)]>,
+    /// Who was last waited for: most wait for the same, and there may be thousands of them.
+    awaited: Mutex<(Mask, Places)>,
 }
 
 /// What a thread knows about a lineup while nobody's health changes.
@@ -121,7 +125,8 @@ impl Lineup {
         let mut keys: Box<[_]> = (0..).zip(slots.iter()).map(|(index, slot)| (slot.state.key.0, index)).collect();
         keys.sort_unstable();
         let ids = slots.iter().map(|slot| Arc::clone(&slot.state.id)).collect();
-        Self { slots, ids, unlimited, tiers: tiers.into_iter().collect(), tags: tags.into_iter().collect(), keys }
+        let (tiers, tags) = (tiers.into_iter().collect(), tags.into_iter().collect());
+        Self { slots, ids, unlimited, tiers, tags, keys, awaited: Mutex::default() }
     }
 
     /// Sorts the endpoints for a demand.
@@ -164,6 +169,21 @@ impl Lineup {
         known.healthy.unite(&sieve.full);
         known.lowest.clone_from(&known.healthy);
         self.keep_lowest_tier(&mut known.lowest);
+    }
+
+    /// Everything that could serve the demand some day soon.
+    pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Places {
+        let Sieve { eligible: mut may, full, due, paused, .. } = self.sift(demand, now);
+        [full, due, paused].iter().for_each(|others| may.unite(others));
+        let mut awaited = lock(&self.awaited);
+        if awaited.0 != may {
+            let place = |index: usize| {
+                let Slot { state, resource, cap, .. } = &self.slots[index];
+                Place { index, resource: Arc::clone(resource), cap: *cap, state: Some(Arc::clone(state)) }
+            };
+            *awaited = (may.clone(), Places::new(may.iter().map(place).collect()));
+        }
+        awaited.1.clone()
     }
 
     pub(crate) fn index_of(&self, id: &str) -> Option<usize> {

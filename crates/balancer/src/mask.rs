@@ -113,6 +113,13 @@ impl Mask {
         }
     }
 
+    /// Which of the sixty-four indices from `first` on are in the set.
+    pub(crate) fn from(&self, first: usize) -> u64 {
+        let (at, shift) = (first / 64, first % 64);
+        // Nothing is left of the upper word where the lower is whole.
+        self.word(at) >> shift | self.word(at + 1).checked_shl(64 - shift as u32).unwrap_or(0)
+    }
+
     /// How many words there are now.
     fn words(&self) -> usize {
         if self.high.is_some() { Self::WORDS } else { LOW }
@@ -223,6 +230,10 @@ mod tests {
             assert_eq!((&kept, &cut), (&of(&both), &of(&only)));
             assert_eq!(joined, of(&[a, b].concat()));
             assert_eq!(of(a).meets(&of(b)), !both.is_empty());
+            for first in [0, 1, 63, 64, 100, 4_090] {
+                let bits = (0..64).fold(0, |bits, at| bits | u64::from(a.contains(&(first + at))) << at);
+                assert_eq!(of(a).from(first), bits, "{a:?} from {first}");
+            }
             let mut copy = of(a);
             copy.clone_from(&of(b));
             assert_eq!(copy, of(b));

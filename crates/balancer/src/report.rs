@@ -29,11 +29,18 @@ impl Lineup {
     ) -> Explanation {
         let shown = self.slots.len().min(Explanation::MOST);
         let first = chosen.saturating_sub(shown / 2).min(self.slots.len() - shown);
-        let told = (first..first + shown).map(|index| {
-            let slot = &self.slots[index];
-            // An optimist sees those that are full among the eligible.
-            let eligible = eligible.contains(index) && (index == chosen || slot.cap == u32::MAX || slot.has_room());
-            (verdict(slot, eligible, demand, now), if eligible { score(index) } else { None })
+        // A strategy compares by a number or it does not.
+        let compares = score(chosen).is_some();
+        let (mut left, last) = (eligible.from(first), first + shown);
+        let told = (first..last).map(|index| {
+            let marked = left & 1 == 1;
+            left >>= 1;
+            // An optimistic strategy sees those that are full among the eligible.
+            if marked && (self.unlimited || index == chosen || self.slots[index].has_room()) {
+                (Verdict::Eligible, if compares { score(index) } else { None })
+            } else {
+                (self.verdict(index, demand, now), None)
+            }
         });
         Explanation { ids: Arc::clone(&self.ids), first, told: told.collect(), index: chosen, exact: true }
     }
@@ -44,6 +51,27 @@ impl Lineup {
         let mut eligible = self.sift(&demand, now).eligible;
         eligible.insert(chosen);
         Explanation { exact: false, ..self.explain(&eligible, chosen, &demand, now, |_| None) }
+    }
+
+    /// Why an endpoint may not serve.
+    fn verdict(&self, index: usize, demand: &Demand<'_>, now: Tick) -> Verdict {
+        let slot = &self.slots[index];
+        let state = &slot.state;
+        if state.drained.load(Ordering::Relaxed) {
+            return Verdict::Drained;
+        }
+        if !demand.tags.iter().all(|tag| slot.tags.contains(tag)) {
+            return Verdict::Tags;
+        }
+        if demand.tried.contains(state.key) {
+            return Verdict::Tried;
+        }
+        match state.breaker.admission(now) {
+            Admission::Paused { reason, .. } => Verdict::Paused(reason),
+            Admission::Probe | Admission::Probing => Verdict::Probe,
+            Admission::Free if slot.has_room() => Verdict::Tier,
+            Admission::Free => Verdict::Full,
+        }
     }
 }
 
@@ -76,27 +104,5 @@ fn standing(slot: &Slot, now: Tick, health: &HealthSettings) -> Standing {
         Admission::Probe | Admission::Probing => Standing::HalfOpen,
         Admission::Free if state.warmth(now, health) < 1.0 => Standing::SlowStart,
         Admission::Free => Standing::Healthy,
-    }
-}
-
-fn verdict(slot: &Slot, eligible: bool, demand: &Demand<'_>, now: Tick) -> Verdict {
-    let state = &slot.state;
-    if eligible {
-        return Verdict::Eligible;
-    }
-    if state.drained.load(Ordering::Relaxed) {
-        return Verdict::Drained;
-    }
-    if !demand.tags.iter().all(|tag| slot.tags.contains(tag)) {
-        return Verdict::Tags;
-    }
-    if demand.tried.contains(state.key) {
-        return Verdict::Tried;
-    }
-    match state.breaker.admission(now) {
-        Admission::Paused { reason, .. } => Verdict::Paused(reason),
-        Admission::Probe | Admission::Probing => Verdict::Probe,
-        Admission::Free if slot.has_room() => Verdict::Tier,
-        Admission::Free => Verdict::Full,
     }
 }

@@ -1,10 +1,14 @@
 //! What a pick allocates: nothing.
 
+use std::future::Future as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use llm_router_balancer::strategy::StrategyInfo;
-use llm_router_balancer::{Balancer, Demand, EndpointConfig, EndpointKey, Failure, Registry, Tag, Tried};
+use llm_router_balancer::{
+    AnyStrategy, Balancer, Demand, Endpoint, EndpointConfig, EndpointKey, Failure, ManualClock, Registry, Tag, Tried,
+};
 
 const COUNTS: [u32; 3] = [8, 128, 1_000];
 
@@ -59,6 +63,28 @@ fn nor_does_one_with_tags_after_another_try_where_some_are_full() {
         let demand = Demand { affinity: Some(3), tags: &tags, tried, ..Demand::default() };
         assert_eq!(allocations(&balancer, &demand), 0, "{} of {count}", info.name);
     }
+}
+
+/// What somebody who waits takes does not grow with the number of endpoints that would do.
+#[test]
+fn a_thousand_who_wait_for_a_thousand_endpoints_share_the_list_of_them() {
+    let strategy = AnyStrategy::from_name("first_available").expect("it is built in");
+    let endpoints = (0..1_000).map(|n| Arc::new(Endpoint::new(format!("e{n}"), n)));
+    let pool = Balancer::builder().strategy(strategy).clock(ManualClock::new()).endpoints(endpoints).build();
+    let pool = pool.expect("ids and weights are sane");
+    let demand = Demand::default();
+    let held: Vec<_> = (0..1_000).map(|_| pool.pick(&demand).expect("somebody is free")).collect();
+    let mut waiting = Vec::with_capacity(1_000);
+    let measured = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            let mut waiter = Box::pin(pool.acquire(&demand));
+            assert!(waiter.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            waiting.push(waiter);
+        }
+    });
+    let each = measured.bytes_current / 1_000;
+    assert!((1..4_096).contains(&each), "{each} bytes each, where a list alone has 32 KiB");
+    drop((waiting, held));
 }
 
 /// So many endpoints, of which every other one has a tag and takes one request at a time.

@@ -32,16 +32,17 @@ pub(crate) struct Place {
     pub(crate) state: Option<Arc<State>>,
 }
 
-/// Permits that would do, each found by its resource without looking at the others.
-#[derive(Debug, Default)]
-pub(crate) struct Places(Vec<Place>);
+/// Permits that would do, each found by its resource without looking at the others. Those who wait for the same ones share
+/// the list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places(Arc<[Place]>);
 
 impl Places {
     /// Those of one resource keep their order.
     pub(crate) fn new(mut places: Vec<Place>) -> Self {
         places.iter().for_each(|place| place.resource.widen(place.cap));
         places.sort_by_key(|place| place.resource.number);
-        Self(places)
+        Self(places.into())
     }
 
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Place> {
@@ -50,10 +51,6 @@ impl Places {
 
     pub(super) fn get(&self, at: usize) -> &Place {
         &self.0[at]
-    }
-
-    pub(super) fn take(mut self, at: usize) -> Place {
-        self.0.swap_remove(at)
     }
 
     /// The resources of which a permit may be had now, in the order in which the caller named them.
@@ -72,6 +69,9 @@ impl Places {
 
     /// Whether a resource is in both.
     fn share(&self, others: &Self) -> bool {
+        if Arc::ptr_eq(&self.0, &others.0) {
+            return !self.0.is_empty();
+        }
         let (mut mine, mut theirs) = (self.iter().peekable(), others.iter().peekable());
         while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
             match a.resource.number.cmp(&b.resource.number) {

@@ -73,7 +73,7 @@ impl Ticket {
             return Poll::Ready(match fate {
                 Fate::Evicted => Event::Evicted,
                 Fate::Granted { place, probe } => {
-                    let Place { index, resource, state, .. } = places.take(place);
+                    let Place { index, resource, state, .. } = places.get(place).clone();
                     Event::Granted(Granted { index, resource, state, probe })
                 }
             });

@@ -18,8 +18,9 @@ impl Strategy for FirstAvailable {
 
     fn choose(&self, view: &View<'_, ()>, _: &Demand<'_>) -> Choice {
         // A tie goes to the first in order, and to nobody by turns: that is what the name says.
-        let best = view.eligible().iter().min_by(|a, b| slowness(view, *a).total_cmp(&slowness(view, *b)));
-        best.map_or(Choice::None, Choice::Use)
+        let slow = view.eligible().iter().map(|index| (slowness(view, index), index));
+        let best = slow.min_by(|a, b| a.0.total_cmp(&b.0));
+        best.map_or(Choice::None, |(_, index)| Choice::Use(index))
     }
 
     fn needs(&self) -> Needs {
