@@ -25,6 +25,7 @@ mod old_clients;
 mod on_disconnect;
 mod packed;
 mod pressure;
+mod probes;
 mod prometheus;
 mod redis_frozen;
 mod reload;

@@ -1,9 +1,13 @@
 //! Asks providers whether they are up: off the request path, without spending tokens.
+//!
+//! Providers of many models often stand at one address. Each is asked once, and all learn of its answer.
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, Request, Uri};
-use llm_router_endpoints::{Body, Pool, State, Target, Upstream};
+use foldhash::{HashMap, HashMapExt as _};
+use http::{HeaderMap, Method, Request, Uri, uri::PathAndQuery};
+use llm_router_balancer::Endpoint;
+use llm_router_endpoints::{Body, State, Target, Upstream};
 use tokio::time::{sleep, timeout};
 
 use crate::{tasks, upstream::Connections, worker::Shared};
@@ -17,41 +21,79 @@ pub(crate) async fn providers(shared: Arc<Shared>, upstream: Arc<Connections>) {
         sleep(interval.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
         if settings.upstream.probe_interval.is_some() {
             let state = shared.state().clone();
-            tasks::together(questions(&state, &upstream, settings.upstream.probe_timeout)).await;
+            let within = settings.upstream.probe_timeout;
+            let asking = questions(&state).into_iter().map(|question| {
+                let (state, upstream) = (Arc::clone(&state), Arc::clone(&upstream));
+                async move {
+                    let good = timeout(within, ask(&upstream, &question.asked.target)).await.unwrap_or(false);
+                    question.learn(&state, good);
+                }
+            });
+            tasks::together(asking).await;
         }
         upstream.sweep();
     }
 }
 
-/// One question to every provider.
-fn questions<'a>(
-    state: &'a Arc<State>,
-    upstream: &'a Arc<Connections>,
-    within: Duration,
-) -> impl Iterator<Item = impl Future<Output = ()> + Send + use<>> + use<'a> {
-    let members = state.pools().flat_map(|pool| pool.targets().iter().map(move |member| (pool, member)));
-    members.map(move |(pool, member)| {
-        let (state, upstream, member) = (Arc::clone(state), Arc::clone(upstream), Arc::clone(member));
-        let model = Arc::clone(&pool.model.name);
-        async move {
-            let good = timeout(within, ask(&upstream, &member.target)).await.unwrap_or(false);
-            if let Ok(pool) = state.pool(&model) {
-                learn(pool, member.id(), good);
-            }
-        }
-    })
+/// What one server is asked, on behalf of all that would ask it the same.
+struct Question {
+    asked: Arc<Endpoint<Target>>,
+    /// The model and the provider's id, of each.
+    on_behalf: Vec<(Arc<str>, Arc<str>)>,
 }
 
-fn learn(pool: &Pool, id: &str, good: bool) {
-    tracing::trace!(model = &*pool.model.name, provider = id, good, "probed");
-    pool.balancer.probe_result(id, good);
+impl Question {
+    fn learn(&self, state: &State, good: bool) {
+        for (model, id) in &self.on_behalf {
+            tracing::trace!(model = &**model, provider = &**id, good, "probed");
+            if let Ok(pool) = state.pool(model) {
+                pool.balancer.probe_result(id, good);
+            }
+        }
+    }
+}
+
+/// Where a question goes and all that its request says, so that equal ones have equal answers.
+#[derive(PartialEq, Eq, Hash)]
+struct Words<'a> {
+    place: &'a str,
+    path: PathAndQuery,
+    api_type: &'static str,
+    token: Option<&'a str>,
+}
+
+/// The questions of one round.
+fn questions(state: &State) -> Vec<Question> {
+    let mut questions = Vec::<Question>::new();
+    let mut known = HashMap::<Words<'_>, usize>::new();
+    for pool in state.pools() {
+        for member in pool.targets() {
+            let (target, provider) = (&member.target, member.target.provider());
+            let words = Words {
+                place: target.place(),
+                path: path(target),
+                api_type: target.api_type().name(),
+                token: provider.token.as_ref().map(|token| token.expose()),
+            };
+            let at = *known.entry(words).or_insert_with(|| {
+                questions.push(Question { asked: Arc::clone(member), on_behalf: Vec::new() });
+                questions.len() - 1
+            });
+            questions[at].on_behalf.push((Arc::clone(&pool.model.name), Arc::clone(&provider.id)));
+        }
+    }
+    questions
+}
+
+fn path(target: &Target) -> PathAndQuery {
+    target.provider().base.join(target.api_type().probe_path())
 }
 
 /// Any answer below 500 is a sign of life: a server that wants another key, or has no such path, is up.
 async fn ask(upstream: &Connections, target: &Target) -> bool {
     let mut request = Request::new(Body::Empty);
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = Uri::from(target.provider().base.join(target.api_type().probe_path()));
+    *request.uri_mut() = Uri::from(path(target));
     *request.headers_mut() = headers(target);
     upstream.send(target, request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
 }

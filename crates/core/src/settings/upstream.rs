@@ -41,7 +41,7 @@ pub struct Upstream {
     pub pool_size: NonZeroUsize,
     /// `pool_idle_timeout`: how long an idle connection to a provider is kept.
     pub pool_idle_timeout: Duration,
-    /// `probe_interval`: how often providers are asked whether they are up; `None` never asks.
+    /// `probe_interval`: how often each server is asked whether it is up, once for all its models; `None` never asks.
     pub probe_interval: Option<Duration>,
     /// `probe_timeout`: how long such a question may take.
     pub probe_timeout: Duration,
