@@ -109,6 +109,12 @@ impl Thought {
         Self { text, signature: None, sealed: None, at }
     }
 
+    /// Whether it has a seal, in one form or the other.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed.is_some() || self.signature.as_ref().is_some_and(|seal| !seal.value.is_empty())
+    }
+
     /// Leaves out seals that are empty.
     #[must_use]
     pub fn tidy(mut self) -> Self {
@@ -143,6 +149,14 @@ pub struct ToolResult {
     pub is_error: Option<Given<bool>>,
     /// Where it stood, and other fields.
     pub rest: Rest,
+}
+
+/// Adds words to a text that may not have begun.
+pub(crate) fn append(text: &mut Option<String>, more: String) {
+    match text {
+        Some(text) => text.push_str(&more),
+        None => *text = Some(more),
+    }
 }
 
 impl Message {

@@ -20,6 +20,7 @@ pub use embed::{EmbedInput, EmbedReply, EmbedRequest};
 pub use event::Event;
 pub use fields::{Fields, Invalid};
 pub(crate) use keep::seconds as keep_seconds;
+pub(crate) use message::append;
 pub use message::{Image, Message, Part, Role, Thought, ToolCall, ToolResult};
 pub(crate) use pairing::pair_calls;
 pub use place::{Given, Place};

@@ -111,6 +111,13 @@ pub struct Sampling {
     pub keep_alive: Option<Given<Value>>,
 }
 
+impl Request {
+    /// Takes the input out, to be written before the rest.
+    pub(crate) fn take_input(&mut self) -> Input {
+        std::mem::replace(&mut self.input, Input::Messages(Vec::new()))
+    }
+}
+
 impl Prompt {
     /// The prompt as a conversation: the operator's words, then one message of the person's.
     #[must_use]

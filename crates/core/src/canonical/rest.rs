@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::place::{Given, Place};
+use crate::json::Object;
 
 /// What was left in an object after its known fields were taken.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,15 +17,22 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Puts the fields called in `names` into `target` and reports the others.
-    pub fn carry(self, names: &[&str], target: &mut Map<String, Value>, losses: &mut Losses) {
-        for (name, value) in self.fields {
-            if names.contains(&name.as_str()) {
-                target.entry(name).or_insert(value);
-            } else {
-                losses.add(self.at.name(&name));
+    /// Keeps the fields called in `names` and reports the others.
+    pub fn keep(&mut self, names: &[&str], losses: &mut Losses) {
+        let at = self.at;
+        self.fields.retain(|name, _| {
+            let kept = names.contains(&name.as_str());
+            if !kept {
+                losses.add(at.name(name));
             }
-        }
+            kept
+        });
+    }
+
+    /// Writes the fields called in `names` and reports the others.
+    pub(crate) fn carry(mut self, names: &[&str], out: &mut Object<'_>, losses: &mut Losses) {
+        self.keep(names, losses);
+        out.others(&self.fields, &[]);
     }
 
     /// Adds the fields of another object, to be reported under their full names.
@@ -45,8 +53,8 @@ impl Rest {
     }
 
     /// Reports every field.
-    pub fn lose(self, losses: &mut Losses) {
-        self.carry(&[], &mut Map::new(), losses);
+    pub fn lose(mut self, losses: &mut Losses) {
+        self.keep(&[], losses);
     }
 }
 

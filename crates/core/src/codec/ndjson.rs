@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::line::{CodecError, Ending, LineCutter};
+use crate::json::{Object, object};
 
 /// Reads lines of JSON from bytes that come in any pieces.
 #[derive(Debug)]
@@ -48,6 +49,12 @@ impl NdjsonDecoder {
 /// Appends `value` as one line.
 pub fn write_line(out: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(&mut *out, value).expect("our own types are JSON, and a Vec takes every byte");
+    out.push(b'\n');
+}
+
+/// Appends an object with the members that `fill` writes as one line.
+pub(crate) fn write_line_of(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    object(out, fill);
     out.push(b'\n');
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::line::{CodecError, Ending, LineCutter};
+use crate::json::{Object, object};
 
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +116,24 @@ pub fn write_event(out: &mut Vec<u8>, value: &impl Serialize) {
     out.extend_from_slice(b"data: ");
     serde_json::to_writer(&mut *out, value).expect("our own types are JSON, and a Vec takes every byte");
     out.extend_from_slice(b"\n\n");
+}
+
+/// Appends an event whose data is an object with the members that `fill` writes.
+pub(crate) fn write_event_of(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    out.extend_from_slice(b"data: ");
+    object(out, fill);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Appends an event called `name` whose data is an object of this type, with the members that `fill` writes.
+pub(crate) fn write_typed_event(out: &mut Vec<u8>, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
+    write_event_of(out, |out| {
+        out.put("type", name);
+        fill(out);
+    });
 }
 
 /// Appends an event called `name` with `value` as its data.

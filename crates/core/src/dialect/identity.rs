@@ -15,7 +15,7 @@ impl Identity {
     /// The answer's id.
     #[must_use]
     pub fn id(&self, prefix: &str) -> String {
-        format!("{prefix}{}", self.seed)
+        [prefix, &self.seed].concat()
     }
 
     /// The id of a tool call that the provider gave none.

@@ -1,14 +1,16 @@
 //! JSON bodies read without building a tree: check, peek at a few fields, replace one.
 
+mod document;
 mod mend;
 mod peek;
 mod scan;
 mod splice;
 mod write;
 
+pub use document::{Document, Node};
 pub(crate) use mend::mended;
 pub use mend::read_value;
 pub use peek::{Member, Peek, PeekError};
 pub use scan::{Fault, MAX_DEPTH};
 pub use splice::{Pieces, with_model};
-pub(crate) use write::{object, write};
+pub(crate) use write::{Json, List, Object, object};

@@ -25,11 +25,18 @@ pub(super) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     non_ascii: bool,
+    /// Whether half a character was escaped, perhaps with its other half behind it.
+    pub(super) surrogates: bool,
+    /// Whether there was what `serde_json` may refuse: a number with an exponent or many digits, or much nesting.
+    pub(super) extreme: bool,
 }
+
+/// Where a text begins to be [`extreme`](Scanner::extreme): digits of a number, brackets open at a time.
+const MANY: usize = 100;
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, non_ascii: false }
+        Self { text, at: 0, non_ascii: false, surrogates: false, extreme: false }
     }
 
     pub(super) fn fault<T>(&self, what: &'static str) -> Scan<T> {
@@ -139,7 +146,10 @@ impl<'a> Scanner<'a> {
         let hex = |byte: &u8| byte.is_ascii_hexdigit();
         match self.text.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') if self.text.get(self.at + 2..self.at + 6).is_some_and(|h| h.iter().all(hex)) => self.at += 6,
+            Some(b'u') if self.text.get(self.at + 2..self.at + 6).is_some_and(|h| h.iter().all(hex)) => {
+                self.surrogates |= self.text[self.at + 2].eq_ignore_ascii_case(&b'd') && self.text[self.at + 3] > b'7';
+                self.at += 6;
+            }
             _ => return self.fault("invalid escape in a string"),
         }
         Ok(())
@@ -157,7 +167,9 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             self.digits()?;
         }
+        self.extreme |= digits > MANY;
         if matches!(self.text.get(self.at), Some(b'e' | b'E')) {
+            self.extreme = true;
             self.at += 1;
             self.at += usize::from(matches!(self.text.get(self.at), Some(b'+' | b'-')));
             self.digits()?;
@@ -195,54 +207,86 @@ impl<'a> Scanner<'a> {
 
     /// Passes one whole value.
     pub(super) fn value(&mut self) -> Scan<()> {
+        self.tour(&mut ())
+    }
+
+    /// Passes one whole value and tells of every part of it.
+    pub(super) fn tour(&mut self, guide: &mut impl Guide) -> Scan<()> {
         let mut open = Nesting::default();
         loop {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
+                    guide.open(self.at);
                     self.at += 1;
                     if self.eat(bracket + 2) {
                         // An empty one is complete at once: `}` and `]` are two after `{` and `[`.
+                        guide.close(self.at);
                     } else {
                         if !open.push(bracket == b'{') {
                             return self.fault("nested too deep");
                         }
-                        self.key_if(bracket == b'{')?;
+                        self.extreme |= open.depth > MANY;
+                        self.key_if(bracket == b'{', guide)?;
                         continue;
                     }
                 }
-                Some(byte) => self.scalar(byte)?,
+                Some(byte) => {
+                    let start = self.at;
+                    self.scalar(byte)?;
+                    guide.leaf(start..self.at);
+                }
                 None => return self.fault("unexpected end of the JSON text"),
             }
-            if !self.close(&mut open)? {
+            if !self.close(&mut open, guide)? {
                 return Ok(());
             }
         }
     }
 
     /// After a value: closes what ends here. `true` when another value follows.
-    fn close(&mut self, open: &mut Nesting) -> Scan<bool> {
+    fn close(&mut self, open: &mut Nesting, guide: &mut impl Guide) -> Scan<bool> {
         while let Some(object) = open.top() {
             if self.eat(b',') {
-                self.key_if(object)?;
+                self.key_if(object, guide)?;
                 return Ok(true);
             }
             if !self.eat(if object { b'}' } else { b']' }) {
                 return self.fault(if object { "expected ',' or '}'" } else { "expected ',' or ']'" });
             }
+            guide.close(self.at);
             open.pop();
         }
         Ok(false)
     }
 
-    fn key_if(&mut self, object: bool) -> Scan<()> {
+    fn key_if(&mut self, object: bool, guide: &mut impl Guide) -> Scan<()> {
         if object {
+            self.peek();
+            let start = self.at;
             self.string()?;
+            guide.leaf(start..self.at);
             if !self.eat(b':') {
                 return self.fault("expected ':'");
             }
         }
         Ok(())
     }
+}
+
+/// Is told of every part of a value, in order.
+pub(super) trait Guide {
+    /// A list or an object begins here.
+    fn open(&mut self, at: usize);
+    /// The innermost open one has ended before here.
+    fn close(&mut self, at: usize);
+    /// A name or a value without parts.
+    fn leaf(&mut self, range: Range<usize>);
+}
+
+impl Guide for () {
+    fn open(&mut self, _: usize) {}
+    fn close(&mut self, _: usize) {}
+    fn leaf(&mut self, _: Range<usize>) {}
 }
 
 /// Which brackets are open, one bit each: set for an object.

@@ -16,7 +16,7 @@ use crate::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions, embeddings,
         lmstudio, ollama, openai, responses,
     },
-    json::{mended, write as write_json},
+    json::{Json, mended, object},
     operation::Operation,
 };
 
@@ -122,7 +122,7 @@ impl ReplyTranslator {
         };
         reply.timings = self.timings(reply.timings);
         let mut written = Vec::with_capacity(body.len() + 256);
-        write_json(&self.write_whole(reply), &mut written);
+        self.write_whole(reply, &mut written);
         Ok(written)
     }
 
@@ -276,38 +276,40 @@ impl ReplyTranslator {
             _ => embeddings::read_openai(body)?,
         };
         self.summary.usage = reply.usage;
-        let value = match self.client {
-            Operation::OllamaEmbed => embeddings::write_embeddings(reply, &self.identity, self.elapsed),
-            Operation::OllamaEmbeddings => embeddings::write_embedding(reply),
-            _ => embeddings::write_reply(reply, &self.identity, self.wish),
-        };
-        Ok(value.to_string().into_bytes())
+        let mut written = Vec::with_capacity(body.len() + 256);
+        object(&mut written, |out| match self.client {
+            Operation::OllamaEmbed => embeddings::write_embeddings(reply, &self.identity, self.elapsed, out),
+            Operation::OllamaEmbeddings => embeddings::write_embedding(reply, out),
+            _ => embeddings::write_reply(reply, &self.identity, self.wish, out),
+        });
+        Ok(written)
     }
 
-    fn write_whole(&self, reply: Reply) -> Value {
-        if let Some(envelope) = &self.envelope {
-            return responses::write_reply(reply, &self.identity, envelope);
+    fn write_whole(&self, reply: Reply, out: &mut Vec<u8>) {
+        let Self { client, identity, envelope, summary, .. } = self;
+        // The streams of these two tell the whole answer again at their end, and have it as a tree.
+        match envelope {
+            Some(envelope) => return responses::write_reply(reply, identity, envelope).write(out),
+            None if *client == Operation::LmStudioNativeChat => {
+                return lmstudio::write_native(reply, identity).write(out);
+            }
+            None => {}
         }
-        match self.client {
-            Operation::OllamaChat => ollama::write_reply(reply, &self.identity, ollama::Shape::Chat),
-            Operation::OllamaGenerate => ollama::write_reply(reply, &self.identity, ollama::Shape::Generate),
-            Operation::Messages => anthropic::write_reply(reply, &self.identity),
-            Operation::Completions => completions::write_reply(reply, &self.identity),
-            Operation::LmStudioChat | Operation::LmStudioCompletions => self.write_studio(reply),
-            Operation::LmStudioNativeChat => lmstudio::write_native(reply, &self.identity),
-            _ => openai::write_reply(reply, &self.identity),
-        }
-    }
-
-    fn write_studio(&self, reply: Reply) -> Value {
-        let Summary { stop, usage, .. } = &self.summary;
-        let timings = reply.timings;
-        let mut out = match self.client {
-            Operation::LmStudioChat => openai::write_reply(reply, &self.identity),
-            _ => completions::write_reply(reply, &self.identity),
-        };
-        lmstudio::add_stats(&mut out, stop.as_ref(), usage.as_ref(), timings);
-        out
+        object(out, |out| match client {
+            Operation::OllamaChat => ollama::write_reply(reply, identity, ollama::Shape::Chat, out),
+            Operation::OllamaGenerate => ollama::write_reply(reply, identity, ollama::Shape::Generate, out),
+            Operation::Messages => anthropic::write_reply(reply, identity, out),
+            Operation::Completions => completions::write_reply(reply, identity, out),
+            Operation::LmStudioChat | Operation::LmStudioCompletions => {
+                let timings = reply.timings;
+                match client {
+                    Operation::LmStudioChat => openai::write_reply(reply, identity, out),
+                    _ => completions::write_reply(reply, identity, out),
+                }
+                lmstudio::write_stats(summary.stop.as_ref(), summary.usage.as_ref(), timings, out);
+            }
+            _ => openai::write_reply(reply, identity, out),
+        });
     }
 
     fn open(&self) -> Stream {

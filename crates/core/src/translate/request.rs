@@ -1,6 +1,6 @@
 //! Turns a client's request into a provider's.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     context::{Context, Policy},
@@ -15,7 +15,7 @@ use crate::{
         Framing, Identity, Surface, TranslateError, anthropic, completions, embeddings, lmstudio, ollama, openai,
         responses,
     },
-    json::{read_value, write as write_json},
+    json::{Document, Node, Object, object},
     operation::Operation,
 };
 
@@ -93,10 +93,11 @@ fn translate_to(
     context: &Context<'_>,
 ) -> Result<Translation, TranslateError> {
     let size = body.len();
-    let value = read_value(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
+    let document = Document::new(body).map_err(|error| TranslateError::Syntax(error.to_string()))?;
+    let root = document.root();
     let Some(mut operation) = target else {
         if from == Operation::CountTokens {
-            return Ok(Translation::Answer(counted(&read(from, value)?)));
+            return Ok(Translation::Answer(counted(&read(from, root)?)));
         }
         return Err(TranslateError::NoSuchOperation { wanted: wanted(from), target: to.name() });
     };
@@ -104,17 +105,17 @@ fn translate_to(
     let identity = Identity { model, seed: context.seed.to_owned(), created: context.now };
     let mut losses = Losses::default();
     if is_embedding(from) {
-        let request = read_embed(from, value)?;
+        let request = read_embed(from, root)?;
         let reply = ReplyTranslator::new(from, operation, identity, request.base64);
-        let body = write_embed(operation, to, request, context.upstream_model, &mut losses)?;
-        return send(to, Parts { operation, body, size, stream: false, losses, reply }, context.policy);
+        let body = written(size, |out| write_embed(operation, to, request, context.upstream_model, &mut losses, out))?;
+        return send(to, Translated { operation, path: "", body, stream: false, losses, reply }, context.policy);
     }
     let (mut request, envelope) = match from {
         Operation::Responses => {
-            let (request, envelope) = responses::read_request(value)?;
+            let (request, envelope) = responses::read_request(root)?;
             (request, Some(envelope))
         }
-        _ => (read(from, value)?, None),
+        _ => (read(from, root)?, None),
     };
     let stateful = match from {
         Operation::Responses => responses::STATEFUL,
@@ -141,34 +142,31 @@ fn translate_to(
         Tool::narrow(&mut request.tools, &mut request.tool_choice);
     }
     let (stream, usage_wanted) = (request.stream, request.usage_wanted);
-    let body = write(operation, to, request, context.upstream_model, &mut losses)?;
+    let body = written(size, |out| write(operation, to, request, context.upstream_model, &mut losses, out))?;
     let mut reply = ReplyTranslator::new(from, operation, identity, usage_wanted);
     reply.envelope = envelope;
-    send(to, Parts { operation, body, size, stream, losses, reply }, context.policy)
+    send(to, Translated { operation, path: "", body, stream, losses, reply }, context.policy)
 }
 
-/// A translated request, before the losses are judged.
-struct Parts {
-    operation: Operation,
-    body: Value,
-    /// Of the client's body, in bytes; the provider's is about as large.
+/// The body that `write` writes.
+fn written(
     size: usize,
-    stream: bool,
-    losses: Losses,
-    reply: ReplyTranslator,
+    write: impl FnOnce(&mut Object<'_>) -> Result<(), TranslateError>,
+) -> Result<Vec<u8>, TranslateError> {
+    // Memory for all of it at once: one that grows is there twice for a moment. It is about as large as the client's.
+    let mut body = Vec::with_capacity(size + 256);
+    let mut done = Ok(());
+    object(&mut body, |out| done = write(out));
+    done.map(|()| body)
 }
 
-fn send(to: &dyn ApiType, parts: Parts, policy: Policy) -> Result<Translation, TranslateError> {
-    let Parts { operation, body, size, stream, losses, reply } = parts;
-    if let (Policy::Reject, Some(field)) = (policy, losses.fields().first()) {
+/// Judges the losses, and says where the request goes.
+fn send(to: &dyn ApiType, mut translated: Translated, policy: Policy) -> Result<Translation, TranslateError> {
+    if let (Policy::Reject, Some(field)) = (policy, translated.losses.fields().first()) {
         return Err(TranslateError::Unsupported { field: field.clone(), target: to.name() });
     }
-    let path = to.path(operation).expect("the target was chosen because it has a path");
-    // Memory for all of it at once: one that grows is there twice for a moment.
-    let mut written = Vec::with_capacity(size + 256);
-    write_json(&body, &mut written);
-    let body = written;
-    Ok(Translation::Send(Box::new(Translated { operation, path, body, stream, losses, reply })))
+    translated.path = to.path(translated.operation).expect("the target was chosen because it has a path");
+    Ok(Translation::Send(Box::new(translated)))
 }
 
 /// Whether this is a prompt that only text completions can carry: without a chat template, or with a gap to fill.
@@ -180,7 +178,7 @@ fn is_bare(request: &Request) -> bool {
 }
 
 /// Reads an embeddings request in the client's dialect.
-fn read_embed(from: Operation, body: Value) -> Result<EmbedRequest, TranslateError> {
+fn read_embed(from: Operation, body: Node<'_>) -> Result<EmbedRequest, TranslateError> {
     Ok(match from {
         Operation::OllamaEmbed => embeddings::read_embed(body)?,
         Operation::OllamaEmbeddings => embeddings::read_embeddings(body)?,
@@ -195,15 +193,17 @@ fn write_embed(
     request: EmbedRequest,
     model: &str,
     losses: &mut Losses,
-) -> Result<Value, TranslateError> {
-    Ok(match operation {
-        Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::write_embed(request, model, losses)?,
-        _ => embeddings::write_request(request, model, openai::Flavour::of(to.name()), losses),
-    })
+    out: &mut Object<'_>,
+) -> Result<(), TranslateError> {
+    match operation {
+        Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::write_embed(request, model, losses, out)?,
+        _ => embeddings::write_request(request, model, openai::Flavour::of(to.name()), losses, out),
+    }
+    Ok(())
 }
 
 /// Reads a request in the client's dialect.
-fn read(from: Operation, body: Value) -> Result<Request, TranslateError> {
+fn read(from: Operation, body: Node<'_>) -> Result<Request, TranslateError> {
     Ok(match from {
         Operation::OllamaChat => ollama::read_chat(body)?,
         Operation::OllamaGenerate => ollama::read_generate(body)?,
@@ -218,26 +218,22 @@ fn read(from: Operation, body: Value) -> Result<Request, TranslateError> {
 fn write(
     operation: Operation,
     to: &dyn ApiType,
-    mut request: Request,
+    request: Request,
     model: &str,
     losses: &mut Losses,
-) -> Result<Value, TranslateError> {
-    Ok(match operation {
-        Operation::OllamaChat => ollama::write_chat(request, model, losses)?,
-        Operation::OllamaGenerate => match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
-            Input::Prompt(prompt) => ollama::write_generate(request, prompt, model, losses)?,
-            input => ollama::write_chat(Request { input, ..request }, model, losses)?,
-        },
-        Operation::Messages => anthropic::write_request(request, model, losses),
-        Operation::Completions | Operation::LmStudioCompletions => {
-            let flavour = openai::Flavour::of(to.name());
-            match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
-                Input::Prompt(prompt) => completions::write_request(request, prompt, model, flavour, losses),
-                input => openai::write_request(Request { input, ..request }, model, flavour, losses),
-            }
+    out: &mut Object<'_>,
+) -> Result<(), TranslateError> {
+    let flavour = || openai::Flavour::of(to.name());
+    match (operation, &request.input) {
+        (Operation::OllamaGenerate, Input::Prompt(_)) => ollama::write_generate(request, model, losses, out)?,
+        (Operation::OllamaChat | Operation::OllamaGenerate, _) => ollama::write_chat(request, model, losses, out)?,
+        (Operation::Messages, _) => anthropic::write_request(request, model, losses, out),
+        (Operation::Completions | Operation::LmStudioCompletions, Input::Prompt(_)) => {
+            completions::write_request(request, model, flavour(), losses, out);
         }
-        _ => openai::write_request(request, model, openai::Flavour::of(to.name()), losses),
-    })
+        _ => openai::write_request(request, model, flavour(), losses, out),
+    }
+    Ok(())
 }
 
 /// How many tokens a request has, for a provider that does not count them.

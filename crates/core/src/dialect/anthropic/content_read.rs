@@ -1,11 +1,12 @@
 //! Reads the content of Anthropic messages: a text, or a list of blocks.
 
-use serde_json::Value;
-
-use crate::canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult};
+use crate::{
+    canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult},
+    json::Node,
+};
 
 /// Reads the history.
-pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Invalid> {
+pub(super) fn read_messages(list: Given<Vec<Node<'_>>>) -> Result<Vec<Message>, Invalid> {
     let read = |(i, value)| {
         let mut message = Fields::new(Place::ROOT.item("messages", i), value)?;
         let role = match message.required("role")?.as_str() {
@@ -22,28 +23,25 @@ pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Inv
 }
 
 /// Reads `content` or `system`; blocks are named after the field in `place`.
-pub(super) fn read_content(content: Option<Given<Value>>, place: Place) -> Result<Vec<Part>, Invalid> {
+pub(super) fn read_content(content: Option<Given<Node<'_>>>, place: Place) -> Result<Vec<Part>, Invalid> {
     let Some(Given { value, at }) = content else { return Ok(Vec::new()) };
     let name = if at == place.field("system") { "system" } else { "content" };
-    match value {
-        Value::String(text) if text.is_empty() => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(items) => {
-            let mut parts = Vec::with_capacity(items.len());
-            for (i, item) in items.into_iter().enumerate() {
-                read_block(place.item(name, i), item, &mut parts)?;
-            }
-            Ok(parts)
-        }
-        _ => Err(Invalid::new(at, "a string or a list of blocks")),
+    if let Some(text) = value.text() {
+        return Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] });
     }
+    let items = value.items().ok_or_else(|| Invalid::new(at, "a string or a list of blocks"))?;
+    let mut parts = Vec::new();
+    for (i, item) in items.enumerate() {
+        read_block(place.item(name, i), item, &mut parts)?;
+    }
+    Ok(parts)
 }
 
 /// Reads a block: one part, and a second for what a thought has that thoughts do not.
-fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Invalid> {
+fn read_block(at: Place, item: Node<'_>, parts: &mut Vec<Part>) -> Result<(), Invalid> {
     let mut block = Fields::new(at, item)?;
-    let kind = block.peek("type").unwrap_or_default().to_owned();
-    match kind.as_str() {
+    let kind = block.peek("type").unwrap_or_default();
+    match &*kind {
         "document" if block.holds("source", "application/pdf") => {
             parts.push(read_document(block)?);
             return Ok(());
@@ -55,12 +53,12 @@ fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Inval
         "search_result" => return read_search_result(block, parts),
         _ => {}
     }
-    if !matches!(kind.as_str(), "text" | "image" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result") {
-        parts.push(Part::Other(Given::new(Value::Object(block.rest().fields), at)));
+    if !matches!(&*kind, "text" | "image" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result") {
+        parts.push(Part::Other(Given::new(block.other(), at)));
         return Ok(());
     }
     block.forget(&["type"]);
-    let part = match kind.as_str() {
+    let part = match &*kind {
         "text" => Part::Text { text: block.required("text")?, rest: block.rest() },
         "image" => read_image(block)?,
         "thinking" => {
@@ -78,7 +76,7 @@ fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Inval
             id: block.required("id")?,
             name: block.required("name")?,
             arguments: match block.take("input") {
-                Some(Given { value: value @ Value::Object(_), .. }) => value.to_string(),
+                Some(Given { value, .. }) if value.is_object() => value.value().to_string(),
                 _ => return Err(Invalid::new(at.field("input"), "an object")),
             },
             rest: block.rest(),
@@ -96,7 +94,7 @@ fn read_block(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<(), Inval
 }
 
 /// A PDF file in the request itself.
-fn read_document(mut block: Fields) -> Result<Part, Invalid> {
+fn read_document(mut block: Fields<'_>) -> Result<Part, Invalid> {
     block.forget(&["type"]);
     let wanted = Invalid::new(block.place().field("source"), "a source with data");
     let mut source = block.object("source")?.ok_or_else(|| wanted.clone())?;
@@ -108,7 +106,7 @@ fn read_document(mut block: Fields) -> Result<Part, Invalid> {
 }
 
 /// A plain text in the request itself: its words are what matters to other models too.
-fn read_plain_document(mut block: Fields) -> Result<Part, Invalid> {
+fn read_plain_document(mut block: Fields<'_>) -> Result<Part, Invalid> {
     block.forget(&["type"]);
     let wanted = Invalid::new(block.place().field("source"), "a source with data");
     let mut source = block.object("source")?.ok_or(wanted)?;
@@ -119,7 +117,7 @@ fn read_plain_document(mut block: Fields) -> Result<Part, Invalid> {
 }
 
 /// What a search found, as the texts it consists of; where it was found is told before them.
-fn read_search_result(mut block: Fields, parts: &mut Vec<Part>) -> Result<(), Invalid> {
+fn read_search_result(mut block: Fields<'_>, parts: &mut Vec<Part>) -> Result<(), Invalid> {
     block.forget(&["type"]);
     let place = block.place();
     let (title, source) = (block.string("title")?, block.string("source")?);
@@ -130,18 +128,18 @@ fn read_search_result(mut block: Fields, parts: &mut Vec<Part>) -> Result<(), In
     Ok(())
 }
 
-fn read_image(mut block: Fields) -> Result<Part, Invalid> {
+fn read_image(mut block: Fields<'_>) -> Result<Part, Invalid> {
     let at = block.place();
     let wanted = Invalid::new(at.field("source"), "a source of type base64 or url");
     let mut source = block.object("source")?.ok_or_else(|| wanted.clone())?;
-    let image = match source.peek("type") {
+    let image = match source.peek("type").as_deref() {
         Some("base64") => {
             let data = source.required("data")?;
             Image::from_base64(source.string("media_type")?.map(|given| given.value).as_deref(), data)
         }
         Some("url") => Image::from_url(source.required("url")?),
         Some("file") => {
-            let source = Value::Object(source.rest().fields);
+            let source = source.other();
             return Ok(Part::Other(Given::new(serde_json::json!({"type": "image", "source": source}), at)));
         }
         _ => return Err(wanted),

@@ -1,111 +1,152 @@
 //! Writes the blocks of Anthropic messages.
 
-use serde_json::{Map, Value, json};
-
-use crate::canonical::{Given, Image, Losses, Part, Rest, Thought, ToolCall, ToolResult, arguments_object};
+use crate::{
+    canonical::{Given, Image, Losses, Part, Rest, Thought, ToolCall, ToolResult, arguments_object},
+    json::Object,
+};
 
 /// The field of a block that other dialects' clients may know too.
 const CACHE: &[&str] = &["cache_control"];
+/// What a document begins with: the API takes PDF files.
+const PDF: &str = "data:application/pdf;base64,";
 
-/// Writes parts as blocks. Blank texts are left out: the API refuses them, and they say nothing.
-pub(super) fn write_blocks(parts: Vec<Part>, losses: &mut Losses) -> Vec<Value> {
-    let mut blocks = Vec::with_capacity(parts.len());
-    for part in parts {
-        match part {
-            Part::Text { text, rest } => {
-                let mut block = Map::new();
-                block.insert("type".to_owned(), "text".into());
-                let blank = text.trim().is_empty();
-                block.insert("text".to_owned(), text.into());
-                rest.carry(CACHE, &mut block, losses);
-                if !blank {
-                    blocks.push(block.into());
-                }
+/// Takes out what the API refuses or has no place for, and reports it. Blank texts are refused, and say nothing.
+pub(super) fn fit_blocks(parts: &mut Vec<Part>, losses: &mut Losses) {
+    parts.retain_mut(|part| match part {
+        Part::Text { text, rest } => {
+            rest.keep(CACHE, losses);
+            !text.trim_start().is_empty()
+        }
+        Part::Refusal(_) => true,
+        Part::Image { detail, rest, .. } => {
+            losses.unless(detail.take(), &"auto".to_owned());
+            rest.keep(CACHE, losses);
+            true
+        }
+        Part::Thought(thought) => {
+            // Only sealed thoughts are accepted back.
+            let sealed = thought.signature.is_some() || thought.sealed.is_some();
+            if !sealed {
+                losses.add(thought.at);
             }
-            Part::Refusal(text) => blocks.push(json!({"type": "text", "text": text.value})),
-            Part::Image { image, detail, rest } => {
-                losses.unless(detail, &"auto".to_owned());
-                let mut block = Map::new();
-                block.insert("type".to_owned(), "image".into());
-                block.insert("source".to_owned(), write_source(image.value));
-                rest.carry(CACHE, &mut block, losses);
-                blocks.push(block.into());
-            }
-            Part::Thought(thought) => blocks.extend(write_thought(thought, losses)),
-            Part::ToolCall(call) => blocks.push(write_call(call, losses)),
-            Part::ToolResult(result) => blocks.push(write_result(result, losses)),
-            Part::File { url, name, rest } => blocks.extend(write_file(url, name, rest, losses)),
-            Part::Other(given) => losses.add(given.at),
+            sealed
         }
-    }
-    blocks
-}
-
-fn write_source(image: Image) -> Value {
-    match image {
-        Image::Url(url) => json!({"type": "url", "url": url}),
-        Image::Base64 { media_type, data } => json!({"type": "base64", "media_type": media_type, "data": data}),
-    }
-}
-
-/// Only sealed thoughts are accepted back; others are refused, so they are left out and reported.
-fn write_thought(thought: Thought, losses: &mut Losses) -> Option<Value> {
-    let Thought { text, signature, sealed, at } = thought;
-    match (signature, sealed) {
-        (Some(signature), _) => Some(json!({"type": "thinking", "thinking": text, "signature": signature.value})),
-        (None, Some(data)) => Some(json!({"type": "redacted_thinking", "data": data.value})),
-        (None, None) => {
-            losses.add(at);
-            None
+        Part::ToolCall(call) => {
+            call.rest.keep(CACHE, losses);
+            true
         }
-    }
-}
-
-fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
-    let ToolCall { id, name, arguments, rest } = call;
-    let mut block = Map::new();
-    block.insert("type".to_owned(), "tool_use".into());
-    block.insert("id".to_owned(), clean(id).into());
-    block.insert("name".to_owned(), name.into());
-    block.insert("input".to_owned(), arguments_object(&arguments).into());
-    rest.carry(CACHE, &mut block, losses);
-    block.into()
-}
-
-fn write_result(result: ToolResult, losses: &mut Losses) -> Value {
-    let ToolResult { id, name: _, parts, is_error, rest } = result;
-    let mut block = Map::new();
-    block.insert("type".to_owned(), "tool_result".into());
-    block.insert("tool_use_id".to_owned(), clean(id).into());
-    let mut content = write_blocks(parts, losses);
-    let value = match content.as_mut_slice() {
-        [] => None,
-        [only] if only["type"] == "text" && only.as_object().is_some_and(|block| block.len() == 2) => {
-            Some(only["text"].take())
+        Part::ToolResult(result) => {
+            fit_blocks(&mut result.parts, losses);
+            result.rest.keep(CACHE, losses);
+            true
         }
-        _ => Some(content.into()),
-    };
-    block.extend(value.map(|content| ("content".to_owned(), content)));
-    block.extend(is_error.map(|given| ("is_error".to_owned(), given.value.into())));
-    rest.carry(CACHE, &mut block, losses);
-    block.into()
+        Part::File { url, name, rest } => fit_file(url, name, rest, losses),
+        Part::Other(given) => {
+            losses.add(given.at);
+            false
+        }
+    });
 }
 
-/// A document. The API takes PDF files and plain texts.
-fn write_file(url: Given<String>, name: Option<Given<String>>, rest: Rest, losses: &mut Losses) -> Option<Value> {
-    let pdf = url.value.strip_prefix("data:application/pdf;base64,");
-    let Some(data) = pdf else {
+fn fit_file(url: &Given<String>, name: &mut Option<Given<String>>, rest: &mut Rest, losses: &mut Losses) -> bool {
+    let pdf = url.value.starts_with(PDF);
+    if !pdf {
         losses.add(url.at);
-        losses.given(name);
-        rest.lose(losses);
-        return None;
-    };
-    let mut block = Map::new();
-    block.insert("type".to_owned(), "document".into());
-    block.insert("source".to_owned(), json!({"type": "base64", "media_type": "application/pdf", "data": data}));
-    block.extend(name.map(|name| ("title".to_owned(), name.value.into())));
-    rest.carry(CACHE, &mut block, losses);
-    Some(block.into())
+        losses.given(name.take());
+    }
+    rest.keep(if pdf { CACHE } else { &[] }, losses);
+    pdf
+}
+
+/// Writes parts that [fit](fit_blocks) as the member `name`: one plain text as a string, anything else as a list of
+/// blocks. Of nothing nothing is written.
+pub(super) fn write_content(name: &'static str, parts: Vec<Part>, out: &mut Object<'_>) {
+    match parts.as_slice() {
+        [] => {}
+        [Part::Text { text, rest }] if rest.fields.is_empty() => out.put(name, text),
+        [Part::Refusal(text)] => out.put(name, &text.value),
+        _ => out.objects(name, parts, write_block),
+    }
+}
+
+fn write_block(part: Part, out: &mut Object<'_>) {
+    match part {
+        Part::Text { text, rest } => {
+            out.put("type", "text");
+            out.put("text", text);
+            out.others(&rest.fields, &[]);
+        }
+        Part::Refusal(text) => {
+            out.put("type", "text");
+            out.put("text", text.value);
+        }
+        Part::Image { image, detail: _, rest } => {
+            out.put("type", "image");
+            out.object("source", |out| write_source(image.value, out));
+            out.others(&rest.fields, &[]);
+        }
+        Part::Thought(thought) => write_thought(thought, out),
+        Part::ToolCall(call) => write_call(call, out),
+        Part::ToolResult(result) => write_result(result, out),
+        Part::File { url, name, rest } => {
+            out.put("type", "document");
+            out.object("source", |out| {
+                out.put("type", "base64");
+                out.put("media_type", "application/pdf");
+                out.put("data", url.value.strip_prefix(PDF).unwrap_or_default());
+            });
+            out.some("title", name.map(|name| name.value));
+            out.others(&rest.fields, &[]);
+        }
+        Part::Other(_) => {}
+    }
+}
+
+fn write_source(image: Image, out: &mut Object<'_>) {
+    match image {
+        Image::Url(url) => {
+            out.put("type", "url");
+            out.put("url", url);
+        }
+        Image::Base64 { media_type, data } => {
+            out.put("type", "base64");
+            out.put("media_type", media_type);
+            out.put("data", data);
+        }
+    }
+}
+
+fn write_thought(thought: Thought, out: &mut Object<'_>) {
+    let Thought { text, signature, sealed, at: _ } = thought;
+    match signature {
+        Some(signature) => {
+            out.put("type", "thinking");
+            out.put("thinking", text);
+            out.put("signature", signature.value);
+        }
+        None => {
+            out.put("type", "redacted_thinking");
+            out.some("data", sealed.map(|data| data.value));
+        }
+    }
+}
+
+fn write_call(call: ToolCall, out: &mut Object<'_>) {
+    let ToolCall { id, name, arguments, rest } = call;
+    out.put("type", "tool_use");
+    out.put("id", clean(id));
+    out.put("name", name);
+    out.put("input", arguments_object(&arguments));
+    out.others(&rest.fields, &[]);
+}
+
+fn write_result(result: ToolResult, out: &mut Object<'_>) {
+    let ToolResult { id, name: _, parts, is_error, rest } = result;
+    out.put("type", "tool_result");
+    out.put("tool_use_id", clean(id));
+    write_content("content", parts, out);
+    out.some("is_error", is_error.map(|given| given.value));
+    out.others(&rest.fields, &[]);
 }
 
 /// The API takes letters, digits, `_` and `-` in ids. The change is the same for a call and for its result.

@@ -1,18 +1,19 @@
 //! Reads a Messages request.
 
-use serde_json::Value;
-
 use super::content_read::{read_content, read_messages};
-use crate::canonical::{
-    Effort, Fields, Format, Given, Input, Invalid, Message, Place, Request, Rest, Role, Sampling, Thinking, Tool,
-    ToolChoice,
+use crate::{
+    canonical::{
+        Effort, Fields, Format, Given, Input, Invalid, Message, Place, Request, Rest, Role, Sampling, Thinking, Tool,
+        ToolChoice,
+    },
+    json::Node,
 };
 
 /// Reads the body of a Messages request, or of a request to count its tokens.
 ///
 /// # Errors
 /// A field has the wrong type, or `messages` is missing or empty.
-pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let list = body.messages()?;
@@ -50,7 +51,7 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
 }
 
 /// `user_id`; other metadata stays in the rest.
-fn read_user(body: &mut Fields) -> Result<Option<Given<String>>, Invalid> {
+fn read_user(body: &mut Fields<'_>) -> Result<Option<Given<String>>, Invalid> {
     let Some(mut metadata) = body.object("metadata")? else { return Ok(None) };
     let user = metadata.string("user_id")?;
     body.absorb(metadata);
@@ -58,25 +59,25 @@ fn read_user(body: &mut Fields) -> Result<Option<Given<String>>, Invalid> {
 }
 
 /// `auto` means the same as with OpenAI; `standard_only` is OpenAI's `default`.
-fn read_tier(body: &mut Fields) -> Result<Option<Given<String>>, Invalid> {
+fn read_tier(body: &mut Fields<'_>) -> Result<Option<Given<String>>, Invalid> {
     let tier = body.string("service_tier")?;
     Ok(tier.map(|given| given.map(|word| if word == "standard_only" { "default".to_owned() } else { word })))
 }
 
-fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+fn read_tools(body: &mut Fields<'_>) -> Result<Vec<Tool>, Invalid> {
     let mut tools = Vec::new();
-    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+    for (i, value) in body.items("tools")?.into_iter().enumerate() {
         let mut tool = Fields::new(Place::ROOT.item("tools", i), value)?;
         if tool.peek("type").is_some_and(|kind| kind != "custom") {
             let at = tool.place();
-            tools.push(Tool::Other(Given::new(Value::Object(tool.rest().fields), at)));
+            tools.push(Tool::Other(Given::new(tool.other(), at)));
             continue;
         }
         tool.forget(&["type"]);
         tools.push(Tool::Function {
             name: tool.required("name")?,
             description: tool.string("description")?.map(|given| given.value),
-            parameters: tool.take("input_schema").map(|given| given.value),
+            parameters: tool.value("input_schema").map(|given| given.value),
             strict: tool.boolean("strict")?,
             rest: tool.rest(),
         });
@@ -87,7 +88,7 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
 /// Which tool to call, and whether several at once.
 type Choice = (Option<Given<ToolChoice>>, Option<Given<bool>>);
 
-fn read_tool_choice(body: &mut Fields) -> Result<Choice, Invalid> {
+fn read_tool_choice(body: &mut Fields<'_>) -> Result<Choice, Invalid> {
     let Some(mut fields) = body.object("tool_choice")? else { return Ok((None, None)) };
     let at = fields.place();
     let parallel = fields.boolean("disable_parallel_tool_use")?.map(|given| given.map(|disabled| !disabled));
@@ -102,7 +103,7 @@ fn read_tool_choice(body: &mut Fields) -> Result<Choice, Invalid> {
     Ok((Some(Given::new(choice, at)), parallel))
 }
 
-fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
+fn read_thinking(body: &mut Fields<'_>) -> Result<Thinking, Invalid> {
     let mut thinking = Thinking::default();
     let Some(mut fields) = body.object("thinking")? else { return Ok(thinking) };
     let at = fields.place();
@@ -117,7 +118,7 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
 }
 
 /// `output_config`: the effort, and the form of the answer (`output_format` in its time as a beta).
-fn read_output(body: &mut Fields, thinking: &mut Thinking) -> Result<Option<Given<Format>>, Invalid> {
+fn read_output(body: &mut Fields<'_>, thinking: &mut Thinking) -> Result<Option<Given<Format>>, Invalid> {
     let mut format = body.object("output_format")?;
     if let Some(mut config) = body.object("output_config")? {
         format = config.object("format")?.or(format);
@@ -130,10 +131,10 @@ fn read_output(body: &mut Fields, thinking: &mut Thinking) -> Result<Option<Give
     }
     let Some(mut format) = format else { return Ok(None) };
     let at = format.place();
-    if format.peek("type") != Some("json_schema") {
-        return Ok(Some(Given::new(Format::Other(Value::Object(format.rest().fields)), at)));
+    if format.peek("type").as_deref() != Some("json_schema") {
+        return Ok(Some(Given::new(Format::Other(format.other()), at)));
     }
-    let schema = format.take("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value;
+    let schema = format.value("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value;
     format.forget(&["type"]);
     body.absorb(format);
     Ok(Some(Given::new(Format::Schema { name: None, description: None, schema, strict: None }, at)))

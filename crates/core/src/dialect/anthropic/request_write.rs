@@ -1,20 +1,23 @@
 //! Writes a Messages request.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Number, Value};
 
 use super::{
     generation::Generation,
-    history_write::write_history,
+    history_write::History,
     schema,
-    thinking_write::{can_resume, output_config, write_thinking},
+    thinking_write::{can_resume, write_thinking},
 };
-use crate::canonical::{Format, Given, Input, Losses, Request, Sampling, Tool, ToolChoice};
+use crate::{
+    canonical::{Format, Given, Input, Losses, Request, Rest, Sampling, Tool, ToolChoice},
+    json::Object,
+};
 
 /// Fields without canonical meaning that the Messages API has.
 const OWN: &[&str] = &["cache_control", "container", "context_management", "inference_geo", "mcp_servers"];
 
 /// Writes the body of a Messages request.
-pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) -> Value {
+pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses, out: &mut Object<'_>) {
     let Request {
         stream,
         usage_wanted: _,
@@ -24,7 +27,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
         parallel_tool_calls,
         format,
         thinking,
-        sampling,
+        mut sampling,
         user,
         service_tier,
         verbosity,
@@ -40,115 +43,142 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses) 
         matches!(tool_choice.as_ref().map(|given| &given.value), Some(ToolChoice::Required | ToolChoice::Named(_)))
             && !tools.is_empty();
     let possible = !forced && (generation.thinks_by_effort() || can_resume(&messages));
-    let history = write_history(messages, losses);
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    let mut sampling = sampling;
+    let history = History::of(messages, losses);
+    out.put("model", model);
     let limit = sampling.max_tokens.take();
-    let thinks = write_thinking(thinking, limit, possible, generation, &mut out, losses);
-    out.extend(history.system.map(|system| ("system".to_owned(), system)));
-    out.insert("messages".to_owned(), history.messages.into());
-    out.insert("stream".to_owned(), stream.into());
-    write_tools(tools, tool_choice, parallel_tool_calls, generation, &mut out, losses);
-    if let Some(format) = format {
-        write_format(format, generation, &mut out, losses);
+    let thinks = write_thinking(thinking, limit, possible, generation, out, losses);
+    history.write(out);
+    out.put("stream", stream);
+    write_tools(tools, (tool_choice, parallel_tool_calls), generation, out, losses);
+    let schema = format.and_then(|format| fit_format(format, generation, losses));
+    if thinks.effort.is_some() || schema.is_some() {
+        out.object("output_config", |out| {
+            out.some("effort", thinks.effort);
+            if let Some(schema) = schema {
+                out.object("format", |out| {
+                    out.put("type", "json_schema");
+                    out.put("schema", schema);
+                });
+            }
+        });
     }
-    write_sampling(sampling, thinks, generation, &mut out, losses);
-    out.extend(user.map(|user| ("metadata".to_owned(), json!({"user_id": user.value}))));
+    write_sampling(sampling, thinks.thinks, generation, out, losses);
+    if let Some(user) = user {
+        out.object("metadata", |out| out.put("user_id", user.value));
+    }
     match service_tier.as_ref().map(|given| given.value.as_str()) {
-        Some("auto") => drop(out.insert("service_tier".to_owned(), "auto".into())),
-        Some("default") => drop(out.insert("service_tier".to_owned(), "standard_only".into())),
+        Some("auto") => out.put("service_tier", "auto"),
+        Some("default") => out.put("service_tier", "standard_only"),
         _ => losses.given(service_tier),
     }
     losses.given(verbosity);
     options.lose(losses);
-    rest.carry(OWN, &mut out, losses);
-    out.into()
+    rest.carry(OWN, out, losses);
 }
 
 fn write_tools(
-    tools: Vec<Tool>,
-    choice: Option<Given<ToolChoice>>,
-    parallel: Option<Given<bool>>,
+    mut tools: Vec<Tool>,
+    (choice, parallel): (Option<Given<ToolChoice>>, Option<Given<bool>>),
     generation: Generation,
-    out: &mut Map<String, Value>,
+    out: &mut Object<'_>,
     losses: &mut Losses,
 ) {
-    let mut written = Vec::with_capacity(tools.len());
-    for tool in tools {
-        match tool {
-            Tool::Other(given) => losses.add(given.at),
-            Tool::Function { name, description, parameters, strict, rest } => {
-                let mut value = Map::new();
-                value.insert("name".to_owned(), name.into());
-                value.extend(description.map(|text| ("description".to_owned(), text.into())));
-                let mut arguments = schema::arguments(parameters);
-                match strict {
-                    Some(strict) if strict.value && generation.takes_schemas() => {
-                        value.insert("strict".to_owned(), true.into());
-                        if schema::fit(&mut arguments) {
-                            losses.add(strict.at);
-                        }
-                    }
-                    other => losses.unless(other, &false),
-                }
-                value.insert("input_schema".to_owned(), arguments);
-                rest.carry(&["cache_control"], &mut value, losses);
-                written.push(value.into());
-            }
+    tools.retain_mut(|tool| match tool {
+        Tool::Other(given) => {
+            losses.add(given.at);
+            false
         }
-    }
-    if written.is_empty() {
+        Tool::Function { parameters, strict, rest, .. } => {
+            fit_function(parameters, strict, rest, generation, losses);
+            true
+        }
+    });
+    if tools.is_empty() {
         losses.unless(choice.filter(|given| given.value != ToolChoice::None), &ToolChoice::Auto);
         losses.unless(parallel, &true);
         return;
     }
-    out.insert("tools".to_owned(), Value::Array(written));
+    out.objects("tools", tools, write_tool);
     let serial = parallel.is_some_and(|given| !given.value);
-    let mut value = match choice {
-        None if !serial => return,
-        None => json!({"type": "auto"}),
-        Some(given) => match given.value {
-            ToolChoice::Auto => json!({"type": "auto"}),
-            ToolChoice::None => json!({"type": "none"}),
-            ToolChoice::Required => json!({"type": "any"}),
-            ToolChoice::Named(name) => json!({"type": "tool", "name": name}),
-            ToolChoice::Other(_) => {
-                losses.add(given.at);
-                json!({"type": "auto"})
-            }
-        },
-    };
-    if serial && value["type"] != "none" {
-        value["disable_parallel_tool_use"] = true.into();
+    let choice = choice.map(|given| match given.value {
+        ToolChoice::Other(_) => {
+            losses.add(given.at);
+            ToolChoice::Auto
+        }
+        choice => choice,
+    });
+    if choice.is_some() || serial {
+        out.object("tool_choice", |out| write_choice(&choice.unwrap_or(ToolChoice::Auto), serial, out));
     }
-    out.insert("tool_choice".to_owned(), value);
 }
 
-fn write_format(format: Given<Format>, generation: Generation, out: &mut Map<String, Value>, losses: &mut Losses) {
+/// Makes the schema one that the API takes, and leaves `strict` only where the model can be held to it.
+fn fit_function(
+    parameters: &mut Option<Value>,
+    strict: &mut Option<Given<bool>>,
+    rest: &mut Rest,
+    generation: Generation,
+    losses: &mut Losses,
+) {
+    let mut arguments = schema::arguments(parameters.take());
+    match strict {
+        Some(strict) if strict.value && generation.takes_schemas() => {
+            if schema::fit(&mut arguments) {
+                losses.add(strict.at);
+            }
+        }
+        other => losses.unless(other.take(), &false),
+    }
+    *parameters = Some(arguments);
+    rest.keep(&["cache_control"], losses);
+}
+
+fn write_tool(tool: Tool, out: &mut Object<'_>) {
+    let Tool::Function { name, description, parameters, strict, rest } = tool else { return };
+    out.put("name", name);
+    out.some("description", description);
+    out.some("strict", strict.map(|given| given.value));
+    out.some("input_schema", parameters);
+    out.others(&rest.fields, &[]);
+}
+
+fn write_choice(choice: &ToolChoice, serial: bool, out: &mut Object<'_>) {
+    match choice {
+        ToolChoice::Auto | ToolChoice::Other(_) => out.put("type", "auto"),
+        ToolChoice::None => return out.put("type", "none"),
+        ToolChoice::Required => out.put("type", "any"),
+        ToolChoice::Named(name) => {
+            out.put("type", "tool");
+            out.put("name", name);
+        }
+    }
+    if serial {
+        out.put("disable_parallel_tool_use", true);
+    }
+}
+
+/// The schema that the answer must follow, as the API takes it.
+fn fit_format(format: Given<Format>, generation: Generation, losses: &mut Losses) -> Option<Value> {
     let at = format.at;
     match format.value {
-        Format::Text => {}
+        Format::Text => None,
         // The name steers nothing here, and the schema is always followed exactly.
         Format::Schema { name: _, description, mut schema, strict: _ } if generation.takes_schemas() => {
             losses.given(description);
             if schema::fit(&mut schema) {
                 losses.add(at);
             }
-            output_config(out).insert("format".to_owned(), json!({"type": "json_schema", "schema": schema}));
+            Some(schema)
         }
-        Format::Schema { .. } | Format::Json | Format::Other(_) => losses.add(at),
+        Format::Schema { .. } | Format::Json | Format::Other(_) => {
+            losses.add(at);
+            None
+        }
     }
 }
 
 /// Writes the sampling fields. A thinking model takes neither a temperature nor `top_k`, and `top_p` only near 1.
-fn write_sampling(
-    sampling: Sampling,
-    thinks: bool,
-    generation: Generation,
-    out: &mut Map<String, Value>,
-    losses: &mut Losses,
-) {
+fn write_sampling(sampling: Sampling, thinks: bool, generation: Generation, out: &mut Object<'_>, losses: &mut Losses) {
     let Sampling {
         temperature,
         top_p,
@@ -183,7 +213,7 @@ fn write_sampling(
     write_warmth(temperature, top_p, thinks, generation, out, losses);
     match top_k {
         Some(given) if thinks || !generation.takes_sampling() => losses.add(given.at),
-        Some(given) => drop(out.insert("top_k".to_owned(), given.value.into())),
+        Some(given) => out.put("top_k", given.value),
         None => {}
     }
     if let Some(Given { value, at }) = stop {
@@ -192,7 +222,7 @@ fn write_sampling(
             losses.add(at);
         }
         if !stops.is_empty() {
-            out.insert("stop_sequences".to_owned(), stops.into());
+            out.put("stop_sequences", stops);
         }
     }
 }
@@ -203,7 +233,7 @@ fn write_warmth(
     top_p: Option<Given<Number>>,
     thinks: bool,
     generation: Generation,
-    out: &mut Map<String, Value>,
+    out: &mut Object<'_>,
     losses: &mut Losses,
 ) {
     let neutral = |given: &Given<Number>| given.value.as_f64() == Some(1.0);
@@ -216,10 +246,10 @@ fn write_warmth(
     match temperature {
         Some(given) if thinks => losses.given(Some(given).filter(|given| !neutral(given))),
         Some(given) if given.value.as_f64().is_some_and(|value| value > 1.0) => {
-            out.insert("temperature".to_owned(), json!(1.0));
+            out.put("temperature", 1.0);
             losses.add(given.at);
         }
-        Some(given) => drop(out.insert("temperature".to_owned(), given.value.into())),
+        Some(given) => out.put("temperature", given.value),
         None => {}
     }
     match top_p {
@@ -227,7 +257,7 @@ fn write_warmth(
         Some(given) if warm && generation.takes_one_of_temperature_and_top_p() => {
             losses.given(Some(given).filter(|given| !neutral(given)));
         }
-        Some(given) => drop(out.insert("top_p".to_owned(), given.value.into())),
+        Some(given) => out.put("top_p", given.value),
         None => {}
     }
 }

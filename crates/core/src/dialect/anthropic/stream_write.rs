@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::words::{stop_reason, usage_value};
+use super::words::{stop_reason, write_usage};
 use crate::{
     canonical::{Event, Stop, Usage},
-    codec::write_named_event,
+    codec::write_typed_event,
     dialect::{ErrorInfo, Identity, Surface, WriteStream},
+    json::Object,
 };
 
 /// The block that is open.
@@ -25,29 +25,31 @@ enum Block {
 #[derive(Debug)]
 struct Call {
     number: u32,
-    head: Value,
+    id: String,
+    name: String,
+    rest: Map<String, Value>,
     json: String,
 }
 
-#[derive(Serialize)]
-struct DeltaEvent<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    index: u32,
-    delta: Delta<'a>,
+/// What a piece of a block is.
+#[derive(Clone, Copy)]
+enum Delta {
+    Text,
+    Thinking,
+    Signature,
+    Json,
 }
 
-#[derive(Serialize)]
-#[serde(tag = "type")]
-enum Delta<'a> {
-    #[serde(rename = "text_delta")]
-    Text { text: &'a str },
-    #[serde(rename = "thinking_delta")]
-    Thinking { thinking: &'a str },
-    #[serde(rename = "signature_delta")]
-    Signature { signature: &'a str },
-    #[serde(rename = "input_json_delta")]
-    Json { partial_json: &'a str },
+impl Delta {
+    /// Its type, and the field of its text.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Text => ("text_delta", "text"),
+            Self::Thinking => ("thinking_delta", "thinking"),
+            Self::Signature => ("signature_delta", "signature"),
+            Self::Json => ("input_json_delta", "partial_json"),
+        }
+    }
 }
 
 /// Writes the events of a message stream: one block at a time, each opened and closed once.
@@ -87,28 +89,32 @@ impl EventWriter {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }
-        let message = json!({
-            "id": self.identity.id("msg_"),
-            "type": "message",
-            "role": "assistant",
-            "model": self.identity.model,
-            "content": [],
-            "stop_reason": null,
-            "stop_sequence": null,
-            "usage": usage_value(&self.usage),
+        let Self { identity, usage, .. } = self;
+        write_typed_event(out, "message_start", |out| {
+            out.object("message", |out| {
+                out.put("id", identity.id("msg_"));
+                out.put("type", "message");
+                out.put("role", "assistant");
+                out.put("model", &identity.model);
+                out.list("content", |_| {});
+                out.null("stop_reason");
+                out.null("stop_sequence");
+                out.object("usage", |out| write_usage(usage, out));
+            });
         });
-        write_named_event(out, "message_start", &json!({"type": "message_start", "message": message}));
     }
 
-    /// Makes `block` the open one; `head` is what it begins with.
-    fn switch(&mut self, block: Block, head: impl FnOnce() -> Value, out: &mut Vec<u8>) {
+    /// Makes `block` the open one; `head` writes what it begins with.
+    fn switch(&mut self, block: Block, head: impl FnOnce(&mut Object<'_>), out: &mut Vec<u8>) {
         if self.open == block {
             return;
         }
         self.close(out);
         self.open = block;
-        let event = json!({"type": "content_block_start", "index": self.index, "content_block": head()});
-        write_named_event(out, "content_block_start", &event);
+        write_typed_event(out, "content_block_start", |out| {
+            out.put("index", self.index);
+            out.object("content_block", head);
+        });
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
@@ -117,13 +123,19 @@ impl EventWriter {
         }
         self.open = Block::None;
         self.json.clear();
-        write_named_event(out, "content_block_stop", &json!({"type": "content_block_stop", "index": self.index}));
+        write_typed_event(out, "content_block_stop", |out| out.put("index", self.index));
         self.index += 1;
     }
 
-    fn delta(&self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        let event = DeltaEvent { kind: "content_block_delta", index: self.index, delta };
-        write_named_event(out, "content_block_delta", &event);
+    fn delta(&self, delta: Delta, text: &str, out: &mut Vec<u8>) {
+        let (kind, field) = delta.names();
+        write_typed_event(out, "content_block_delta", |out| {
+            out.put("index", self.index);
+            out.object("delta", |out| {
+                out.put("type", kind);
+                out.put(field, text);
+            });
+        });
     }
 
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
@@ -139,21 +151,28 @@ impl EventWriter {
     }
 
     fn say(&mut self, text: &str, out: &mut Vec<u8>) {
-        self.switch(Block::Text, || json!({"type": "text", "text": ""}), out);
-        self.delta(Delta::Text { text }, out);
+        let head = |out: &mut Object<'_>| {
+            out.put("type", "text");
+            out.put("text", "");
+        };
+        self.switch(Block::Text, head, out);
+        self.delta(Delta::Text, text, out);
     }
 
     fn think(&mut self, out: &mut Vec<u8>) {
         self.drain(out);
-        self.switch(Block::Thinking, || json!({"type": "thinking", "thinking": "", "signature": ""}), out);
+        let head = |out: &mut Object<'_>| {
+            out.put("type", "thinking");
+            out.put("thinking", "");
+            out.put("signature", "");
+        };
+        self.switch(Block::Thinking, head, out);
     }
 
     fn call(&mut self, number: u32, names: [Cow<'_, str>; 2], rest: Map<String, Value>, out: &mut Vec<u8>) {
         let [id, name] = names;
-        let id = if id.is_empty() { self.identity.call_id("toolu_", 0, number as usize).into() } else { id };
-        let mut head = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-        head.as_object_mut().expect("an object, as just made").extend(rest);
-        self.waiting.push_back(Call { number, head, json: String::new() });
+        let id = if id.is_empty() { self.identity.call_id("toolu_", 0, number as usize) } else { id.into_owned() };
+        self.waiting.push_back(Call { number, id, name: name.into_owned(), rest, json: String::new() });
         let complete = matches!(self.open, Block::Tool(_)) && self.is_complete();
         if self.waiting.len() == 1 && (complete || !matches!(self.open, Block::Tool(_))) {
             self.next_call(out);
@@ -166,10 +185,17 @@ impl EventWriter {
     }
 
     fn next_call(&mut self, out: &mut Vec<u8>) {
-        let Some(Call { number, head, json }) = self.waiting.pop_front() else { return };
-        self.switch(Block::Tool(number), || head, out);
+        let Some(Call { number, id, name, rest, json }) = self.waiting.pop_front() else { return };
+        let head = |out: &mut Object<'_>| {
+            out.put("type", "tool_use");
+            out.put("id", id);
+            out.put("name", name);
+            out.object("input", |_| {});
+            out.others(&rest, &["type", "id", "name", "input"]);
+        };
+        self.switch(Block::Tool(number), head, out);
         if !json.is_empty() {
-            self.delta(Delta::Json { partial_json: &json }, out);
+            self.delta(Delta::Json, &json, out);
             self.json = json;
         }
     }
@@ -177,7 +203,7 @@ impl EventWriter {
     fn arguments(&mut self, number: u32, json: &str, out: &mut Vec<u8>) {
         if self.open == Block::Tool(number) {
             self.json.push_str(json);
-            self.delta(Delta::Json { partial_json: json }, out);
+            self.delta(Delta::Json, json, out);
             return;
         }
         if let Some(call) = self.waiting.iter_mut().find(|call| call.number == number) {
@@ -204,13 +230,14 @@ impl EventWriter {
         self.close(out);
         let stop = self.stop.take().unwrap_or(Stop::End);
         let (reason, sequence) = stop_reason(&stop);
-        let event = json!({
-            "type": "message_delta",
-            "delta": {"stop_reason": reason, "stop_sequence": sequence},
-            "usage": usage_value(&self.usage),
+        write_typed_event(out, "message_delta", |out| {
+            out.object("delta", |out| {
+                out.put("stop_reason", reason);
+                out.put("stop_sequence", sequence);
+            });
+            out.object("usage", |out| write_usage(&self.usage, out));
         });
-        write_named_event(out, "message_delta", &event);
-        write_named_event(out, "message_stop", &json!({"type": "message_stop"}));
+        write_typed_event(out, "message_stop", |_| {});
     }
 }
 
@@ -224,21 +251,25 @@ impl WriteStream for EventWriter {
         }
         match event {
             Event::Start => self.begin(out),
-            Event::Ping => write_named_event(out, "ping", &json!({"type": "ping"})),
+            Event::Ping => write_typed_event(out, "ping", |_| {}),
             Event::Text { text, .. } | Event::Refusal { text, .. } => self.text(&text, out),
             Event::Thought { text, .. } => {
                 self.think(out);
-                self.delta(Delta::Thinking { thinking: &text }, out);
+                self.delta(Delta::Thinking, &text, out);
             }
             Event::Signature { signature, .. } => {
                 self.think(out);
-                self.delta(Delta::Signature { signature: &signature }, out);
+                self.delta(Delta::Signature, &signature, out);
                 self.close(out);
             }
             Event::Sealed { data, .. } => {
                 self.drain(out);
                 self.close(out);
-                self.switch(Block::Text, || json!({"type": "redacted_thinking", "data": data}), out);
+                let head = |out: &mut Object<'_>| {
+                    out.put("type", "redacted_thinking");
+                    out.put("data", data);
+                };
+                self.switch(Block::Text, head, out);
                 self.close(out);
             }
             Event::ToolCall { call, id, name, rest, .. } => self.call(call, [id, name], rest, out),

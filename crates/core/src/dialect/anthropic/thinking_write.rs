@@ -1,16 +1,24 @@
 //! Writes how hard to think, within what the API allows.
 
-use serde_json::{Map, Value, json};
-
 use super::generation::Generation;
-use crate::canonical::{Effort, Given, Losses, Message, Part, Role, Thinking};
+use crate::{
+    canonical::{Effort, Given, Losses, Message, Part, Role, Thinking},
+    json::Object,
+};
 
 /// The least budget the API takes, in tokens.
 const LEAST_BUDGET: i64 = 1_024;
 /// Tokens left for the answer itself where the client set no limit.
 const ANSWER: i64 = 4_096;
 
-/// Writes `max_tokens`, `thinking` and the effort; says whether the model will think.
+/// Whether the model will think, and how hard where it is told so by an effort.
+#[derive(Default)]
+pub(super) struct Thinks {
+    pub(super) thinks: bool,
+    pub(super) effort: Option<&'static str>,
+}
+
+/// Writes `max_tokens` and `thinking`; the effort is for the caller to write.
 ///
 /// The API refuses thinking with a forced tool, with too small a limit, and where an answer that has called tools
 /// did not begin with a sealed thought. In these cases thinking is left out and reported.
@@ -19,56 +27,45 @@ pub(super) fn write_thinking(
     limit: Option<Given<i64>>,
     possible: bool,
     generation: Generation,
-    out: &mut Map<String, Value>,
+    out: &mut Object<'_>,
     losses: &mut Losses,
-) -> bool {
+) -> Thinks {
     let limit = limit.map(|given| given.value).filter(|limit| *limit > 0);
     let default = generation.default_max_tokens();
     let wanted = thinking.wanted();
     let (budget, effort) = (thinking.as_budget(), thinking.as_effort());
     let Thinking { enabled, effort: asked, budget: counted, display } = thinking;
-    out.insert("max_tokens".to_owned(), limit.unwrap_or(default).into());
-    if wanted != Some(true) {
+    let will = wanted == Some(true) && possible && limit.is_none_or(|limit| limit > LEAST_BUDGET);
+    let budget = budget.unwrap_or(Effort::Medium.budget()).max(LEAST_BUDGET);
+    let counts = will && !generation.thinks_by_effort();
+    // Where thoughts count against the limit, there must be room for them.
+    let room = if counts { default.max(budget.saturating_add(ANSWER)) } else { default };
+    let limit = limit.unwrap_or(room);
+    out.put("max_tokens", limit);
+    if !will {
+        if wanted == Some(true) {
+            losses.given(enabled);
+            losses.given(asked);
+            losses.given(counted);
+        }
         losses.given(display);
         if wanted == Some(false) {
-            out.insert("thinking".to_owned(), json!({"type": "disabled"}));
+            out.object("thinking", |out| out.put("type", "disabled"));
         }
-        return false;
+        return Thinks::default();
     }
-    let budget = budget.unwrap_or(Effort::Medium.budget()).max(LEAST_BUDGET);
-    let room = limit.is_none_or(|limit| limit > LEAST_BUDGET);
-    if !possible || !room {
-        losses.given(enabled);
-        losses.given(asked);
-        losses.given(counted);
-        losses.given(display);
-        return false;
-    }
-    let mut value = if generation.thinks_by_effort() {
-        if let Some(effort) = effort {
-            output_config(out).insert("effort".to_owned(), generation.effort(effort).into());
+    out.object("thinking", |out| {
+        out.put("type", if counts { "enabled" } else { "adaptive" });
+        out.some("budget_tokens", counts.then(|| budget.min(limit - 1)));
+        if let Some(display) = display {
+            match display.value.as_str() {
+                word @ ("summarized" | "omitted") => out.put("display", word),
+                "auto" => {}
+                _ => losses.add(display.at),
+            }
         }
-        json!({"type": "adaptive"})
-    } else {
-        let limit = limit.unwrap_or(default.max(budget.saturating_add(ANSWER)));
-        out.insert("max_tokens".to_owned(), limit.into());
-        json!({"type": "enabled", "budget_tokens": budget.min(limit - 1)})
-    };
-    if let Some(display) = display {
-        match display.value.as_str() {
-            "summarized" | "omitted" => value["display"] = display.value.into(),
-            "auto" => {}
-            _ => losses.add(display.at),
-        }
-    }
-    out.insert("thinking".to_owned(), value);
-    true
-}
-
-/// `output_config`, made when it is needed.
-pub(super) fn output_config(out: &mut Map<String, Value>) -> &mut Map<String, Value> {
-    let config = out.entry("output_config").or_insert_with(|| json!({}));
-    config.as_object_mut().expect("only ever an object, as made here")
+    });
+    Thinks { thinks: true, effort: effort.filter(|_| !counts).map(|effort| generation.effort(effort)) }
 }
 
 /// Whether thinking can go on: an answer in the middle of a tool turn must have begun with a sealed thought.

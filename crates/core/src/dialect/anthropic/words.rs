@@ -1,11 +1,11 @@
 //! Anthropic's words for why an answer ended, and its usage numbers.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::{
     canonical::{Stop, Usage},
     dialect::lenient,
+    json::Object,
 };
 
 /// What `stop_reason` says.
@@ -70,17 +70,14 @@ impl From<UsageWire> for Usage {
     }
 }
 
-/// `usage` for a message.
-pub(super) fn usage_value(usage: &Usage) -> Value {
+/// Writes `usage` for a message.
+pub(super) fn write_usage(usage: &Usage, out: &mut Object<'_>) {
     let (cached, written) = (usage.cached.unwrap_or_default(), usage.cache_write.unwrap_or_default());
-    let mut value = json!({
-        "input_tokens": usage.input.saturating_sub(cached).saturating_sub(written),
-        "cache_creation_input_tokens": written,
-        "cache_read_input_tokens": cached,
-        "output_tokens": usage.output,
-    });
+    out.put("input_tokens", usage.input.saturating_sub(cached).saturating_sub(written));
+    out.put("cache_creation_input_tokens", written);
+    out.put("cache_read_input_tokens", cached);
+    out.put("output_tokens", usage.output);
     if let Some(reasoning) = usage.reasoning {
-        value["output_tokens_details"] = json!({"thinking_tokens": reasoning});
+        out.object("output_tokens_details", |out| out.put("thinking_tokens", reasoning));
     }
-    value
 }

@@ -1,15 +1,16 @@
 //! Reads and writes whole text completions.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::logprobs;
 use crate::{
-    canonical::{Choice, Part, Reply, Stop},
+    canonical::{Choice, Part, Reply, Stop, append},
     dialect::{
         Identity, lenient,
-        openai::{self, UsageWire, stop_of, usage_value},
+        openai::{self, UsageWire, stop_of, write_usage},
     },
+    json::Object,
 };
 
 #[derive(Deserialize)]
@@ -53,20 +54,15 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
 }
 
 /// Writes a whole answer.
-pub(crate) fn write_reply(reply: Reply, identity: &Identity) -> Value {
+pub(crate) fn write_reply(reply: Reply, identity: &Identity, out: &mut Object<'_>) {
     let Reply { choices, usage, timings: _, fingerprint, created } = reply;
-    let mut out = json!({
-        "id": identity.id("cmpl-"),
-        "object": "text_completion",
-        "created": created.unwrap_or(identity.created),
-        "model": identity.model,
-        "choices": choices.into_iter().map(write_choice).collect::<Vec<_>>(),
-        "usage": usage_value(&usage.unwrap_or_default()),
-    });
-    if let Some(fingerprint) = fingerprint {
-        out["system_fingerprint"] = fingerprint.into();
-    }
-    out
+    out.put("id", identity.id("cmpl-"));
+    out.put("object", "text_completion");
+    out.put("created", created.unwrap_or(identity.created));
+    out.put("model", &identity.model);
+    out.objects("choices", choices, write_choice);
+    out.object("usage", |out| write_usage(&usage.unwrap_or_default(), out));
+    out.some("system_fingerprint", fingerprint);
 }
 
 /// The `finish_reason` for it: text completions know no tools.
@@ -77,19 +73,17 @@ pub(super) fn finish_reason(stop: &Stop) -> &'static str {
     }
 }
 
-fn write_choice(choice: Choice) -> Value {
-    let mut text = String::new();
+fn write_choice(choice: Choice, out: &mut Object<'_>) {
+    let mut text = None;
     for part in choice.parts {
         match part {
-            Part::Text { text: more, .. } => text.push_str(&more),
-            Part::Refusal(more) => text.push_str(&more.value),
+            Part::Text { text: more, .. } => append(&mut text, more),
+            Part::Refusal(more) => append(&mut text, more.value),
             _ => {}
         }
     }
-    json!({
-        "index": choice.index,
-        "text": text,
-        "logprobs": choice.logprobs.map(|rows| logprobs::write(&rows, 0)),
-        "finish_reason": finish_reason(&choice.stop.unwrap_or(Stop::End)),
-    })
+    out.put("index", choice.index);
+    out.put("text", text.unwrap_or_default());
+    out.put("logprobs", choice.logprobs.map(|rows| logprobs::write(&rows, 0)));
+    out.put("finish_reason", finish_reason(&choice.stop.unwrap_or(Stop::End)));
 }

@@ -1,17 +1,18 @@
 //! Reads and writes requests for text completions.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 use crate::{
     canonical::{Fields, Given, Input, Invalid, Losses, Place, Prompt, Request, Rest, Thinking},
-    dialect::openai::{Flavour, read_sampling, read_stream, telling, write_sampling},
+    dialect::openai::{Flavour, read_sampling, read_stream, telling, write_sampling, write_stream},
+    json::{Node, Object},
 };
 
 /// Reads the body of a completion request.
 ///
 /// # Errors
 /// A field has the wrong type, or there is more than one prompt, which other providers do not take.
-pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let prompt = Prompt {
@@ -44,30 +45,29 @@ pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
     })
 }
 
-fn read_prompt(prompt: Option<Given<Value>>) -> Result<String, Invalid> {
+fn read_prompt(prompt: Option<Given<Node<'_>>>) -> Result<String, Invalid> {
     let Some(Given { value, at }) = prompt else { return Ok(String::new()) };
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Array(mut items) if items.len() == 1 => match items.swap_remove(0) {
-            Value::String(text) => Ok(text),
-            _ => Err(Invalid::new(at, "a text; this model's provider takes no token numbers")),
-        },
-        _ => Err(Invalid::new(at, "one text; this model's provider takes no lists of prompts")),
-    }
+    let mut items = value.items().into_iter().flatten();
+    let (text, wanted) = match (items.next(), items.next()) {
+        (None, _) => (value.text(), "one text; this model's provider takes no lists of prompts"),
+        (Some(only), None) => (only.text(), "a text; this model's provider takes no token numbers"),
+        (Some(_), Some(_)) => (None, "one text; this model's provider takes no lists of prompts"),
+    };
+    text.map(Cow::into_owned).ok_or_else(|| Invalid::new(at, wanted))
 }
 
 /// Writes the body of a completion request.
 pub(crate) fn write_request(
     request: Request,
-    prompt: Prompt,
     model: &str,
     flavour: Flavour,
     losses: &mut Losses,
-) -> Value {
+    out: &mut Object<'_>,
+) {
     let Request {
         stream,
         usage_wanted: _,
-        input: _,
+        input,
         tools,
         tool_choice,
         parallel_tool_calls,
@@ -80,6 +80,7 @@ pub(crate) fn write_request(
         options,
         rest,
     } = request;
+    let Input::Prompt(prompt) = input else { return };
     let Prompt { text, suffix, system, images, raw: _, echo, best_of } = prompt;
     losses.given(system.filter(|given| !given.value.is_empty()));
     for image in images {
@@ -96,24 +97,17 @@ pub(crate) fn write_request(
     losses.given(thinking.budget);
     losses.given(service_tier);
     losses.given(verbosity);
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    out.insert("prompt".to_owned(), text.into());
-    out.insert("stream".to_owned(), stream.into());
-    if stream {
-        out.insert("stream_options".to_owned(), json!({"include_usage": true}));
-    }
-    out.extend(suffix.map(|given| ("suffix".to_owned(), given.value.into())));
-    out.extend(echo.map(|given| ("echo".to_owned(), given.value.into())));
-    out.extend(best_of.map(|given| ("best_of".to_owned(), given.value.into())));
+    out.put("model", model);
+    out.put("prompt", text);
+    write_stream(stream, out);
+    out.some("suffix", suffix.map(|given| given.value));
+    out.some("echo", echo.map(|given| given.value));
+    out.some("best_of", best_of.map(|given| given.value));
     let wanted = sampling.logprobs.take().is_some_and(|given| given.value);
     let top = sampling.top_logprobs.take().map_or(1, |given| given.value);
-    if wanted {
-        out.insert("logprobs".to_owned(), top.into());
-    }
-    write_sampling(sampling, flavour, model, &mut out, losses);
-    out.extend(user.map(|user| ("user".to_owned(), user.value.into())));
+    out.some("logprobs", wanted.then_some(top));
+    write_sampling(sampling, flavour, model, out, losses);
+    out.some("user", user.map(|given| given.value));
     options.lose(losses);
     rest.lose(losses);
-    out.into()
 }

@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{logprobs, reply::finish_reason};
 use crate::{
     canonical::{Event, Stop, Usage},
-    codec::write_event,
+    codec::write_event_of,
     dialect::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, Text, WriteStream, lenient,
-        openai::{UsageWire, stop_of, usage_value},
+        openai::{UsageWire, stop_of, write_usage},
     },
+    json::Object,
 };
 
 #[derive(Deserialize)]
@@ -101,23 +102,6 @@ impl ReadStream for TextReader {
     }
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: [WrittenChoice<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct WrittenChoice<'a> {
-    index: u32,
-    text: &'a str,
-    logprobs: Option<Value>,
-    finish_reason: Option<&'static str>,
-}
-
 /// Writes the chunks of a completion stream.
 #[derive(Debug)]
 pub(crate) struct TextWriter {
@@ -135,34 +119,40 @@ impl TextWriter {
         Self { identity, id, usage_wanted, usage: Usage::default(), offset: 0 }
     }
 
-    fn chunk(&self, choice: WrittenChoice<'_>, out: &mut Vec<u8>) {
-        let chunk = Written {
-            id: &self.id,
-            object: "text_completion",
-            created: self.identity.created,
-            model: &self.identity.model,
-            choices: [choice],
+    /// Writes what every chunk begins with.
+    fn head(&self, out: &mut Object<'_>) {
+        out.put("id", &self.id);
+        out.put("object", "text_completion");
+        out.put("created", self.identity.created);
+        out.put("model", &self.identity.model);
+    }
+
+    fn chunk(&self, index: u32, text: &str, logprobs: Option<Value>, stop: Option<&Stop>, out: &mut Vec<u8>) {
+        let choice = |out: &mut Object<'_>| {
+            out.put("index", index);
+            out.put("text", text);
+            out.put("logprobs", logprobs);
+            out.put("finish_reason", stop.map(finish_reason));
         };
-        write_event(out, &chunk);
+        write_event_of(out, |out| {
+            self.head(out);
+            out.list("choices", |list| list.object(choice));
+        });
     }
 
     fn text(&mut self, index: u32, text: &str, logprobs: Option<&Value>, out: &mut Vec<u8>) {
         let logprobs = logprobs.map(|rows| logprobs::write(rows, self.offset));
         self.offset += if logprobs.is_some() { text.chars().count() } else { 0 };
-        self.chunk(WrittenChoice { index, text, logprobs, finish_reason: None }, out);
+        self.chunk(index, text, logprobs, None, out);
     }
 
     fn end(&self, out: &mut Vec<u8>) {
         if self.usage_wanted {
-            let chunk = json!({
-                "id": self.id,
-                "object": "text_completion",
-                "created": self.identity.created,
-                "model": self.identity.model,
-                "choices": [],
-                "usage": usage_value(&self.usage),
+            write_event_of(out, |out| {
+                self.head(out);
+                out.list("choices", |_| {});
+                out.object("usage", |out| write_usage(&self.usage, out));
             });
-            write_event(out, &chunk);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
@@ -173,10 +163,7 @@ impl WriteStream for TextWriter {
         match event {
             Event::Text { choice, text, logprobs } => self.text(choice, &text, logprobs.as_ref(), out),
             Event::Refusal { choice, text } => self.text(choice, &text, None, out),
-            Event::Stop { choice, stop } => {
-                let finish_reason = Some(finish_reason(&stop));
-                self.chunk(WrittenChoice { index: choice, text: "", logprobs: None, finish_reason }, out);
-            }
+            Event::Stop { choice, stop } => self.chunk(choice, "", None, Some(&stop), out),
             Event::Usage(usage) => self.usage.update(usage),
             Event::End => self.end(out),
             _ => {}

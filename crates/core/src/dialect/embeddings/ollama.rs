@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
-use super::openai::read_input;
+use super::openai::{read_input, write_texts};
 use crate::{
     canonical::{EmbedInput, EmbedReply, EmbedRequest, Fields, Given, Invalid, Losses, Place, Usage},
     dialect::Identity,
+    json::{Node, Object},
 };
 
 /// Reads the body of an `embed` request.
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_embed(body: Value) -> Result<EmbedRequest, Invalid> {
+pub(crate) fn read_embed(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     read(body, "input")
 }
 
@@ -23,11 +23,11 @@ pub(crate) fn read_embed(body: Value) -> Result<EmbedRequest, Invalid> {
 ///
 /// # Errors
 /// A field has the wrong type, or `prompt` is missing.
-pub(crate) fn read_embeddings(body: Value) -> Result<EmbedRequest, Invalid> {
+pub(crate) fn read_embeddings(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     read(body, "prompt")
 }
 
-fn read(body: Value, input: &'static str) -> Result<EmbedRequest, Invalid> {
+fn read(body: Node<'_>, input: &'static str) -> Result<EmbedRequest, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name", "stream"]);
     Ok(EmbedRequest {
@@ -35,7 +35,7 @@ fn read(body: Value, input: &'static str) -> Result<EmbedRequest, Invalid> {
         dimensions: body.number("dimensions")?,
         base64: false,
         truncate: body.boolean("truncate")?,
-        keep_alive: body.take("keep_alive"),
+        keep_alive: body.value("keep_alive"),
         user: None,
         rest: body.rest(),
     })
@@ -45,22 +45,24 @@ fn read(body: Value, input: &'static str) -> Result<EmbedRequest, Invalid> {
 ///
 /// # Errors
 /// The input is token numbers, which Ollama does not take.
-pub(crate) fn write_embed(request: EmbedRequest, model: &str, losses: &mut Losses) -> Result<Value, Invalid> {
+pub(crate) fn write_embed(
+    request: EmbedRequest,
+    model: &str,
+    losses: &mut Losses,
+    out: &mut Object<'_>,
+) -> Result<(), Invalid> {
     let EmbedRequest { input: Given { value, at }, dimensions, base64: _, truncate, keep_alive, user, rest } = request;
-    let input = match value {
-        EmbedInput::Texts { mut texts, single: true } if texts.len() == 1 => texts.swap_remove(0).into(),
-        EmbedInput::Texts { texts, .. } => texts.into(),
-        EmbedInput::Tokens(_) => return Err(Invalid::new(at, "texts; this model's provider takes no token numbers")),
+    let EmbedInput::Texts { texts, single } = value else {
+        return Err(Invalid::new(at, "texts; this model's provider takes no token numbers"));
     };
     losses.given(user);
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    out.insert("input".to_owned(), input);
-    out.extend(dimensions.map(|given| ("dimensions".to_owned(), given.value.into())));
-    out.extend(truncate.map(|given| ("truncate".to_owned(), given.value.into())));
-    out.extend(keep_alive.map(|given| ("keep_alive".to_owned(), given.value)));
-    rest.carry(&["options"], &mut out, losses);
-    Ok(out.into())
+    out.put("model", model);
+    write_texts(&texts, single, out);
+    out.some("dimensions", dimensions.map(|given| given.value));
+    out.some("truncate", truncate.map(|given| given.value));
+    out.some("keep_alive", keep_alive.map(|given| given.value));
+    rest.carry(&["options"], out, losses);
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -86,17 +88,15 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<EmbedReply, serde_json::Error> {
 }
 
 /// Writes the answer to `embed`.
-pub(crate) fn write_embeddings(reply: EmbedReply, identity: &Identity, elapsed: Duration) -> Value {
-    json!({
-        "model": identity.model,
-        "embeddings": reply.vectors,
-        "total_duration": u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
-        "load_duration": 0,
-        "prompt_eval_count": reply.usage.unwrap_or_default().input,
-    })
+pub(crate) fn write_embeddings(reply: EmbedReply, identity: &Identity, elapsed: Duration, out: &mut Object<'_>) {
+    out.put("model", &identity.model);
+    out.put("embeddings", reply.vectors);
+    out.put("total_duration", u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+    out.put("load_duration", 0_u64);
+    out.put("prompt_eval_count", reply.usage.unwrap_or_default().input);
 }
 
 /// Writes the answer to `embeddings`.
-pub(crate) fn write_embedding(reply: EmbedReply) -> Value {
-    json!({"embedding": reply.vectors.into_iter().next().unwrap_or_default()})
+pub(crate) fn write_embedding(reply: EmbedReply, out: &mut Object<'_>) {
+    out.put("embedding", reply.vectors.into_iter().next().unwrap_or_default());
 }

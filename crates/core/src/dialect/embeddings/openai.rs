@@ -1,8 +1,9 @@
 //! OpenAI's embeddings.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
 use crate::{
     canonical::{EmbedInput, EmbedReply, EmbedRequest, Fields, Given, Invalid, Losses, Place},
@@ -10,13 +11,14 @@ use crate::{
         Identity,
         openai::{Flavour, UsageWire},
     },
+    json::{Node, Object},
 };
 
 /// Reads the body of an embeddings request.
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_request(body: Value) -> Result<EmbedRequest, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let format = body.string("encoding_format")?;
@@ -28,46 +30,50 @@ pub(crate) fn read_request(body: Value) -> Result<EmbedRequest, Invalid> {
         dimensions: body.number("dimensions")?,
         base64: format.is_some_and(|given| given.value == "base64"),
         truncate: None,
-        keep_alive: body.take("keep_alive"),
+        keep_alive: body.value("keep_alive"),
         user: body.string("user")?,
         rest: body.rest(),
     })
 }
 
 /// Reads a text, a list of texts, or token numbers.
-pub(super) fn read_input(body: &mut Fields, name: &'static str) -> Result<Given<EmbedInput>, Invalid> {
+pub(super) fn read_input(body: &mut Fields<'_>, name: &'static str) -> Result<Given<EmbedInput>, Invalid> {
     let at = body.place().field(name);
     let wanted = || Invalid::new(at, "a string or a list of strings");
     let given = body.take(name).ok_or_else(wanted)?;
-    let input = match given.value {
-        Value::String(text) => EmbedInput::Texts { texts: vec![text], single: true },
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            let text = |item| if let Value::String(text) = item { Some(text) } else { None };
-            EmbedInput::Texts { texts: items.into_iter().filter_map(text).collect(), single: false }
-        }
-        tokens @ Value::Array(_) => EmbedInput::Tokens(tokens),
-        _ => return Err(wanted()),
+    let text = |value: Node<'_>| value.text().map(Cow::into_owned);
+    let input = match given.value.items() {
+        Some(items) => match items.map(text).collect() {
+            Some(texts) => EmbedInput::Texts { texts, single: false },
+            None => EmbedInput::Tokens(given.value.value()),
+        },
+        None => EmbedInput::Texts { texts: vec![text(given.value).ok_or_else(wanted)?], single: true },
     };
     Ok(Given::new(input, at))
 }
 
 /// Writes the body of an embeddings request; numbers come back as numbers.
-pub(crate) fn write_request(request: EmbedRequest, model: &str, flavour: Flavour, losses: &mut Losses) -> Value {
-    let EmbedRequest { input, dimensions, base64: _, truncate, keep_alive, user, rest } = request;
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    let input = match input.value {
-        EmbedInput::Texts { mut texts, single: true } if texts.len() == 1 => texts.swap_remove(0).into(),
-        EmbedInput::Texts { texts, .. } => texts.into(),
-        EmbedInput::Tokens(tokens) => tokens,
-    };
-    out.insert("input".to_owned(), input);
-    out.insert("encoding_format".to_owned(), "float".into());
-    out.extend(dimensions.map(|given| ("dimensions".to_owned(), given.value.into())));
-    out.extend(user.map(|given| ("user".to_owned(), given.value.into())));
+pub(crate) fn write_request(
+    request: EmbedRequest,
+    model: &str,
+    flavour: Flavour,
+    losses: &mut Losses,
+    out: &mut Object<'_>,
+) {
+    let EmbedRequest { input, dimensions, base64: _, truncate, keep_alive, user, mut rest } = request;
+    out.put("model", model);
+    match input.value {
+        EmbedInput::Texts { texts, single } => write_texts(&texts, single, out),
+        EmbedInput::Tokens(tokens) => out.put("input", tokens),
+    }
+    out.put("encoding_format", "float");
+    out.some("dimensions", dimensions.map(|given| given.value));
+    out.some("user", user.map(|given| given.value));
     match truncate {
         Some(given) if given.value && flavour == Flavour::Vllm => {
-            out.insert("truncate_prompt_tokens".to_owned(), (-1).into());
+            out.put("truncate_prompt_tokens", -1_i64);
+            // It says the same in vLLM's own words.
+            rest.fields.shift_remove("truncate_prompt_tokens");
         }
         other => losses.unless(other, &false),
     }
@@ -76,8 +82,15 @@ pub(crate) fn write_request(request: EmbedRequest, model: &str, flavour: Flavour
         Flavour::Vllm => &["add_special_tokens", "priority", "truncate_prompt_tokens"],
         _ => &[],
     };
-    rest.carry(own, &mut out, losses);
-    out.into()
+    rest.carry(own, out, losses);
+}
+
+/// Writes the texts as the client wrote them: a list, or one text.
+pub(super) fn write_texts(texts: &[String], single: bool, out: &mut Object<'_>) {
+    match texts {
+        [only] if single => out.put("input", only),
+        texts => out.put("input", texts),
+    }
 }
 
 #[derive(Deserialize)]
@@ -106,22 +119,26 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<EmbedReply, serde_json::Error> {
 }
 
 /// Writes an answer, as numbers or as base64 of little-endian 32-bit floats.
-pub(crate) fn write_reply(reply: EmbedReply, identity: &Identity, base64: bool) -> Value {
-    let write = |(index, vector): (usize, Vec<f64>)| {
-        let embedding = if base64 { packed(&vector) } else { vector.into() };
-        json!({"object": "embedding", "index": index, "embedding": embedding})
-    };
+pub(crate) fn write_reply(reply: EmbedReply, identity: &Identity, base64: bool, out: &mut Object<'_>) {
+    out.put("object", "list");
+    out.objects("data", reply.vectors.into_iter().enumerate(), |(index, vector), out| {
+        out.put("object", "embedding");
+        out.put("index", index);
+        match base64 {
+            true => out.put("embedding", packed(&vector)),
+            false => out.put("embedding", vector),
+        }
+    });
+    out.put("model", &identity.model);
     let tokens = reply.usage.unwrap_or_default().input;
-    json!({
-        "object": "list",
-        "data": reply.vectors.into_iter().enumerate().map(write).collect::<Vec<_>>(),
-        "model": identity.model,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    })
+    out.object("usage", |out| {
+        out.put("prompt_tokens", tokens);
+        out.put("total_tokens", tokens);
+    });
 }
 
-fn packed(vector: &[f64]) -> Value {
+fn packed(vector: &[f64]) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "the format has 32 bits a number")]
     let bytes: Vec<u8> = vector.iter().flat_map(|number| (*number as f32).to_le_bytes()).collect();
-    STANDARD.encode(bytes).into()
+    STANDARD.encode(bytes)
 }

@@ -8,5 +8,5 @@ mod stream_write;
 
 pub(crate) use native_read::{STATEFUL, read_native};
 pub(crate) use native_write::{NativeWriter, write_native};
-pub(crate) use stats::add_stats;
+pub(crate) use stats::write_stats;
 pub(crate) use stream_write::StudioWriter;

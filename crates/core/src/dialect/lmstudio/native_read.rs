@@ -1,10 +1,9 @@
 //! Reads a request to LM Studio's own chat, `api/v1/chat` (LM Studio documentation, "Chat with a model").
 
-use serde_json::Value;
-
 use crate::{
     canonical::{Fields, Given, Image, Input, Invalid, Message, Part, Place, Request, Rest, Role, Sampling, Thinking},
     dialect::openai::{set_effort, telling},
+    json::Node,
 };
 
 /// Fields that point at a conversation that LM Studio keeps.
@@ -14,7 +13,7 @@ pub(crate) const STATEFUL: &[&str] = &["previous_response_id", "thread_id"];
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_native(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_native(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let mut messages = Vec::with_capacity(2);
@@ -40,7 +39,7 @@ pub(crate) fn read_native(body: Value) -> Result<Request, Invalid> {
             repeat_penalty: body.number("repeat_penalty")?,
             max_tokens: body.open_limit("max_output_tokens")?,
             num_ctx: body.number("context_length")?,
-            keep_alive: body.take("ttl"),
+            keep_alive: body.value("ttl"),
             ..Sampling::default()
         },
         user: None,
@@ -52,18 +51,17 @@ pub(crate) fn read_native(body: Value) -> Result<Request, Invalid> {
 }
 
 /// A text, or texts and pictures.
-fn read_input(input: Given<Value>) -> Result<Vec<Part>, Invalid> {
-    let items = match input.value {
-        Value::String(text) => return Ok(vec![Part::text(text)]),
-        Value::Array(items) => items,
-        _ => return Err(Invalid::new(input.at, "a string or a list of items")),
-    };
-    items.into_iter().enumerate().map(|(i, item)| read_item(Fields::new(Place::ROOT.item("input", i), item)?)).collect()
+fn read_input(input: Given<Node<'_>>) -> Result<Vec<Part>, Invalid> {
+    if let Some(text) = input.value.text() {
+        return Ok(vec![Part::text(text)]);
+    }
+    let items = input.value.items().ok_or_else(|| Invalid::new(input.at, "a string or a list of items"))?;
+    items.enumerate().map(|(i, item)| read_item(Fields::new(Place::ROOT.item("input", i), item)?)).collect()
 }
 
-fn read_item(mut item: Fields) -> Result<Part, Invalid> {
+fn read_item(mut item: Fields<'_>) -> Result<Part, Invalid> {
     let at = item.place();
-    match item.peek("type") {
+    match item.peek("type").as_deref() {
         Some("image") => {
             item.forget(&["type"]);
             let image = Given::new(Image::from_url(item.required("data_url")?), at);
@@ -78,12 +76,12 @@ fn read_item(mut item: Fields) -> Result<Part, Invalid> {
             };
             Ok(Part::Text { text, rest: item.rest() })
         }
-        _ => Ok(Part::Other(Given::new(Value::Object(item.rest().fields), at))),
+        _ => Ok(Part::Other(Given::new(item.other(), at))),
     }
 }
 
 /// `reasoning`: `off`, `on`, or how hard.
-fn read_reasoning(body: &mut Fields) -> Result<Thinking, Invalid> {
+fn read_reasoning(body: &mut Fields<'_>) -> Result<Thinking, Invalid> {
     let mut thinking = Thinking::default();
     match body.string("reasoning")? {
         Some(given) if given.value == "off" => thinking.enabled = Some(given.map(|_| false)),

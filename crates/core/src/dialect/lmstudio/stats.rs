@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use crate::{
+    canonical::{Stop, Timings, Usage},
+    json::Object,
+};
 
-use crate::canonical::{Stop, Timings, Usage};
-
-/// Adds `stats` to an answer in OpenAI's shape. What nobody measured is left out.
-pub(crate) fn add_stats(out: &mut Value, stop: Option<&Stop>, usage: Option<&Usage>, timings: Timings) {
-    let mut stats = json!({"stop_reason": stop_reason(stop.unwrap_or(&Stop::End))});
+/// Writes the `stats` of an answer in OpenAI's shape. What nobody measured is left out.
+pub(crate) fn write_stats(stop: Option<&Stop>, usage: Option<&Usage>, timings: Timings, out: &mut Object<'_>) {
     let pace = pace(usage, timings);
-    if let (Some(rate), Some(time)) = (pace.rate, pace.generation) {
-        stats["tokens_per_second"] = json!(rate);
-        stats["generation_time"] = json!(time.as_secs_f64());
-    }
-    if let Some(time) = pace.wait {
-        stats["time_to_first_token"] = json!(time.as_secs_f64());
-    }
-    out["stats"] = stats;
+    out.object("stats", |out| {
+        out.put("stop_reason", stop_reason(stop.unwrap_or(&Stop::End)));
+        if let (Some(rate), Some(time)) = (pace.rate, pace.generation) {
+            out.put("tokens_per_second", rate);
+            out.put("generation_time", time.as_secs_f64());
+        }
+        out.some("time_to_first_token", pace.wait.map(|time| time.as_secs_f64()));
+    });
 }
 
 /// How quickly an answer came, as far as it was measured.

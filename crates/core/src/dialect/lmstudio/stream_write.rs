@@ -1,24 +1,30 @@
 //! Writes a streamed LM Studio answer: OpenAI's chunks, with usage and statistics in the last one.
 
-use serde_json::{Value, json};
-
-use super::stats::add_stats;
+use super::stats::write_stats;
 use crate::{
     canonical::{Event, Stop, Timings, Usage},
-    codec::write_event,
+    codec::write_event_of,
     dialect::{
         ErrorInfo, Identity, Surface, WriteStream,
         completions::TextWriter,
-        openai::{ChatWriter, finish_reason, usage_value},
+        openai::{ChatWriter, finish_reason, write_usage},
     },
+    json::Object,
 };
+
+/// Which of the two kinds of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Chat,
+    Completion,
+}
 
 /// Writes the chunks of a stream.
 #[derive(Debug)]
 pub(crate) struct StudioWriter {
     inner: Box<dyn WriteStream>,
-    /// The last chunk, but for what is known at the end only.
-    last: Value,
+    identity: Identity,
+    kind: Kind,
     stop: Option<Stop>,
     usage: Usage,
     timings: Timings,
@@ -27,41 +33,48 @@ pub(crate) struct StudioWriter {
 impl StudioWriter {
     /// Writes chat chunks.
     pub(crate) fn chat(identity: Identity) -> Self {
-        let choice = json!({"index": 0, "delta": {}, "logprobs": null});
-        let last = last(identity.id("chatcmpl-"), "chat.completion.chunk", &identity, &choice);
         let fingerprint = identity.model.clone();
-        Self::new(Box::new(ChatWriter::new(identity, false).fingerprint(fingerprint)), last)
+        let inner = Box::new(ChatWriter::new(identity.clone(), false).fingerprint(fingerprint));
+        Self::new(inner, identity, Kind::Chat)
     }
 
     /// Writes text completion chunks.
     pub(crate) fn completion(identity: Identity) -> Self {
-        let choice = json!({"index": 0, "text": "", "logprobs": null});
-        let last = last(identity.id("cmpl-"), "text_completion", &identity, &choice);
-        Self::new(Box::new(TextWriter::new(identity, false)), last)
+        Self::new(Box::new(TextWriter::new(identity.clone(), false)), identity, Kind::Completion)
     }
 
-    fn new(inner: Box<dyn WriteStream>, last: Value) -> Self {
-        Self { inner, last, stop: None, usage: Usage::default(), timings: Timings::default() }
+    fn new(inner: Box<dyn WriteStream>, identity: Identity, kind: Kind) -> Self {
+        Self { inner, identity, kind, stop: None, usage: Usage::default(), timings: Timings::default() }
     }
 
+    /// Writes the last chunk, with all that is known at the end only.
     fn end(&mut self, out: &mut Vec<u8>) {
+        let Self { identity, kind, .. } = self;
+        let (prefix, object) = match kind {
+            Kind::Chat => ("chatcmpl-", "chat.completion.chunk"),
+            Kind::Completion => ("cmpl-", "text_completion"),
+        };
         let stop = self.stop.take().unwrap_or(Stop::End);
-        self.last["choices"][0]["finish_reason"] = finish_reason(&stop).into();
-        self.last["usage"] = usage_value(&self.usage);
-        add_stats(&mut self.last, Some(&stop), Some(&self.usage), self.timings);
-        write_event(out, &self.last);
+        let choice = |out: &mut Object<'_>| {
+            out.put("index", 0_u32);
+            match kind {
+                Kind::Chat => out.object("delta", |_| {}),
+                Kind::Completion => out.put("text", ""),
+            }
+            out.null("logprobs");
+            out.put("finish_reason", finish_reason(&stop));
+        };
+        write_event_of(out, |out| {
+            out.put("id", identity.id(prefix));
+            out.put("object", object);
+            out.put("created", identity.created);
+            out.put("model", &identity.model);
+            out.put("system_fingerprint", &identity.model);
+            out.list("choices", |list| list.object(choice));
+            out.object("usage", |out| write_usage(&self.usage, out));
+            write_stats(Some(&stop), Some(&self.usage), self.timings, out);
+        });
     }
-}
-
-fn last(id: String, object: &str, identity: &Identity, choice: &Value) -> Value {
-    json!({
-        "id": id,
-        "object": object,
-        "created": identity.created,
-        "model": identity.model,
-        "system_fingerprint": identity.model,
-        "choices": [choice],
-    })
 }
 
 impl WriteStream for StudioWriter {

@@ -1,10 +1,9 @@
 //! Writes the `messages` of an Ollama chat request.
 
-use serde_json::{Map, Value, json};
-
 use crate::{
     canonical::{Given, Image, Losses, Message, Part, Role, ToolCall, arguments_object},
     dialect::{ImageUrl, TranslateError},
+    json::{List, Object},
 };
 
 /// What a message says, in Ollama's fields.
@@ -13,15 +12,20 @@ pub(super) struct Words {
     pub(super) text: String,
     pub(super) images: Vec<String>,
     thinking: String,
-    calls: Vec<Value>,
+    calls: Vec<ToolCall>,
 }
 
 /// Writes the history.
 ///
 /// # Errors
-/// A picture by URL.
-pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Result<Vec<Value>, TranslateError> {
-    let mut out: Vec<Value> = Vec::with_capacity(messages.len());
+/// A picture by URL, or nothing that Ollama has a place for.
+pub(super) fn write_messages(
+    messages: Vec<Message>,
+    losses: &mut Losses,
+    list: &mut List<'_>,
+) -> Result<(), TranslateError> {
+    // Whether the message before is a tool's.
+    let mut after_tool = false;
     for message in messages {
         let Message { role, parts, name, rest } = message;
         losses.given(name);
@@ -33,10 +37,12 @@ pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Res
                     losses.unless(result.is_error, &false);
                     result.rest.lose(losses);
                     let words = Words::of(result.parts, losses)?;
-                    let mut tool = words.into_message("tool");
-                    tool.extend(result.name.map(|name| ("tool_name".to_owned(), name.into())));
-                    tool.insert("tool_call_id".to_owned(), result.id.into());
-                    out.push(tool.into());
+                    list.object(|out| {
+                        words.write("tool", out);
+                        out.some("tool_name", result.name);
+                        out.put("tool_call_id", result.id);
+                    });
+                    after_tool = true;
                 }
                 other => said.push(other),
             }
@@ -48,19 +54,20 @@ pub(super) fn write_messages(messages: Vec<Message>, losses: &mut Losses) -> Res
             Role::Tool if said.is_empty() => continue,
             Role::Tool => "user",
         };
-        if said.is_empty() {
-            if out.last().is_none_or(|last| last["role"] != "tool") {
-                out.push(Words::default().into_message(role).into());
-            }
-            continue;
-        }
+        let nothing = said.is_empty();
         let words = Words::of(said, losses)?;
         // Of parts that Ollama has no place for, nothing is left.
-        if !words.is_empty() {
-            out.push(words.into_message(role).into());
+        if if nothing { !after_tool } else { !words.is_empty() } {
+            list.object(|out| words.write(role, out));
+            after_tool = false;
         }
     }
-    Ok(out)
+    if list.is_empty() {
+        // It would take the request for a wish to load the model, and answer with nothing.
+        let field = losses.fields().first().cloned().unwrap_or_else(|| "messages".to_owned());
+        return Err(TranslateError::Unsupported { field, target: "ollama" });
+    }
+    Ok(())
 }
 
 impl Words {
@@ -71,9 +78,9 @@ impl Words {
             match part {
                 Part::Text { text, rest } => {
                     rest.lose(losses);
-                    words.say(&text);
+                    words.say(text);
                 }
-                Part::Refusal(text) => words.say(&text.value),
+                Part::Refusal(text) => words.say(text.value),
                 Part::Image { image, detail, rest } => {
                     losses.unless(detail, &"auto".to_owned());
                     rest.lose(losses);
@@ -90,7 +97,10 @@ impl Words {
                     losses.given(name);
                     rest.lose(losses);
                 }
-                Part::ToolCall(call) => words.calls.push(write_call(call, losses)),
+                Part::ToolCall(mut call) => {
+                    call.rest.keep(&[], losses);
+                    words.calls.push(call);
+                }
                 Part::ToolResult(result) => losses.add(result.rest.at),
                 Part::Other(other) => losses.add(other.at),
             }
@@ -102,27 +112,27 @@ impl Words {
         self.text.is_empty() && self.images.is_empty() && self.thinking.is_empty() && self.calls.is_empty()
     }
 
-    fn say(&mut self, text: &str) {
-        if !self.text.is_empty() {
+    fn say(&mut self, text: String) {
+        if self.text.is_empty() {
+            self.text = text;
+        } else {
             self.text.push('\n');
+            self.text.push_str(&text);
         }
-        self.text.push_str(text);
     }
 
-    fn into_message(self, role: &str) -> Map<String, Value> {
-        let mut out = Map::new();
-        out.insert("role".to_owned(), role.into());
-        out.insert("content".to_owned(), self.text.into());
+    fn write(self, role: &str, out: &mut Object<'_>) {
+        out.put("role", role);
+        out.put("content", self.text);
         if !self.thinking.is_empty() {
-            out.insert("thinking".to_owned(), self.thinking.into());
+            out.put("thinking", self.thinking);
         }
         if !self.images.is_empty() {
-            out.insert("images".to_owned(), self.images.into());
+            out.put("images", self.images);
         }
         if !self.calls.is_empty() {
-            out.insert("tool_calls".to_owned(), self.calls.into());
+            out.objects("tool_calls", self.calls, write_call);
         }
-        out
     }
 }
 
@@ -134,8 +144,11 @@ pub(super) fn base64(image: Given<Image>) -> Result<String, TranslateError> {
     }
 }
 
-fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
-    let ToolCall { id, name, arguments, rest } = call;
-    rest.lose(losses);
-    json!({"id": id, "function": {"name": name, "arguments": arguments_object(&arguments)}})
+fn write_call(call: ToolCall, out: &mut Object<'_>) {
+    let ToolCall { id, name, arguments, rest: _ } = call;
+    out.put("id", id);
+    out.object("function", |out| {
+        out.put("name", name);
+        out.put("arguments", arguments_object(&arguments));
+    });
 }

@@ -1,8 +1,9 @@
 //! Ollama's `options`.
 
-use serde_json::{Map, Value};
-
-use crate::canonical::{Fields, Given, Invalid, Losses, Rest, Sampling};
+use crate::{
+    canonical::{Fields, Given, Invalid, Losses, Rest, Sampling},
+    json::Object,
+};
 
 /// Options without a canonical meaning that Ollama knows (API description, ModelOptions, and its modelfile page).
 const OWN: &[&str] = &[
@@ -25,9 +26,9 @@ const OWN: &[&str] = &[
 ];
 
 /// Reads `options`, and the fields beside it that belong to sampling.
-pub(super) fn read_options(body: &mut Fields) -> Result<(Sampling, Rest), Invalid> {
+pub(super) fn read_options(body: &mut Fields<'_>) -> Result<(Sampling, Rest), Invalid> {
     let mut sampling = Sampling {
-        keep_alive: body.take("keep_alive"),
+        keep_alive: body.value("keep_alive"),
         logprobs: body.boolean("logprobs")?,
         top_logprobs: body.integer("top_logprobs")?,
         ..Sampling::default()
@@ -51,7 +52,7 @@ pub(super) fn read_options(body: &mut Fields) -> Result<(Sampling, Rest), Invali
 }
 
 /// Writes `options`, and the fields beside it that belong to sampling.
-pub(super) fn write_options(sampling: Sampling, others: Rest, out: &mut Map<String, Value>, losses: &mut Losses) {
+pub(super) fn write_options(sampling: Sampling, mut others: Rest, out: &mut Object<'_>, losses: &mut Losses) {
     let Sampling {
         temperature,
         top_p,
@@ -85,23 +86,19 @@ pub(super) fn write_options(sampling: Sampling, others: Rest, out: &mut Map<Stri
         ("seed", seed),
         ("num_ctx", num_ctx),
     ];
-    let mut options = Map::new();
-    for (name, given) in numbers {
-        put(&mut options, name, given);
+    others.keep(OWN, losses);
+    let some = numbers.iter().any(|(_, given)| given.is_some());
+    if some || max_tokens.is_some() || stop.is_some() || !others.fields.is_empty() {
+        out.object("options", |out| {
+            for (name, given) in numbers {
+                out.some(name, given.map(|given| given.value));
+            }
+            out.some("num_predict", max_tokens.map(|given| given.value));
+            out.some("stop", stop.map(|given| given.value));
+            out.others(&others.fields, &[]);
+        });
     }
-    put(&mut options, "num_predict", max_tokens);
-    put(&mut options, "stop", stop);
-    others.carry(OWN, &mut options, losses);
-    if !options.is_empty() {
-        out.insert("options".to_owned(), options.into());
-    }
-    put(out, "logprobs", logprobs);
-    put(out, "top_logprobs", top_logprobs);
-    put(out, "keep_alive", keep_alive);
-}
-
-fn put<T: Into<Value>>(target: &mut Map<String, Value>, name: &str, given: Option<Given<T>>) {
-    if let Some(given) = given {
-        target.insert(name.to_owned(), given.value.into());
-    }
+    out.some("logprobs", logprobs.map(|given| given.value));
+    out.some("top_logprobs", top_logprobs.map(|given| given.value));
+    out.some("keep_alive", keep_alive.map(|given| given.value));
 }

@@ -2,103 +2,120 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-
 use super::Shape;
 use crate::{
-    canonical::{Choice, Part, Reply, Stop, Timings, Usage, arguments_object},
+    canonical::{Choice, Part, Reply, Stop, Timings, ToolCall, Usage, append, arguments_object},
+    codec::write_line_of,
     dialect::Identity,
+    json::Object,
 };
 
 /// Writes a whole answer; of several answers the first.
-pub(crate) fn write_reply(reply: Reply, identity: &Identity, shape: Shape) -> Value {
+pub(crate) fn write_reply(reply: Reply, identity: &Identity, shape: Shape, out: &mut Object<'_>) {
     let Reply { choices, usage, timings, fingerprint: _, created: _ } = reply;
     let Choice { index: _, parts, stop, logprobs } = choices.into_iter().next().unwrap_or_default();
-    let (mut text, mut thinking, mut calls) = (String::new(), String::new(), Vec::new());
+    let (mut text, mut thinking, mut calls) = (None, None, Vec::new());
     for part in parts {
         match part {
-            Part::Text { text: more, .. } => text.push_str(&more),
-            Part::Refusal(more) => text.push_str(&more.value),
-            Part::Thought(thought) => thinking.push_str(&thought.text),
-            Part::ToolCall(call) => {
-                calls.push(write_call(identity, calls.len(), call.id, &call.name, &call.arguments, call.rest.fields));
-            }
+            Part::Text { text: more, .. } => append(&mut text, more),
+            Part::Refusal(more) => append(&mut text, more.value),
+            Part::Thought(thought) => append(&mut thinking, thought.text),
+            Part::ToolCall(call) => calls.push(call),
             Part::Image { .. } | Part::File { .. } | Part::ToolResult(_) | Part::Other(_) => {}
         }
     }
-    let mut out = head(identity);
-    say(&mut out, shape, &text, &thinking, calls);
-    out.insert("done".to_owned(), true.into());
-    out.insert("done_reason".to_owned(), done_reason(&stop.unwrap_or(Stop::End)).into());
-    numbers(&mut out, usage.unwrap_or_default(), timings);
-    out.extend(logprobs.map(|logprobs| ("logprobs".to_owned(), logprobs)));
-    out.into()
+    write_head(identity, &identity.created_at(), out);
+    let words = Words { text: &text.unwrap_or_default(), thinking: &thinking.unwrap_or_default(), calls: &calls };
+    words.write(identity, shape, out);
+    write_end(stop.as_ref().map_or("stop", done_reason), out);
+    write_numbers(usage.unwrap_or_default(), timings, out);
+    out.some("logprobs", logprobs);
 }
 
 /// Writes the answer to a request that only loads or unloads the model.
 pub(crate) fn write_loaded(identity: &Identity, shape: Shape, reason: &str) -> Vec<u8> {
-    let mut out = head(identity);
-    say(&mut out, shape, "", "", Vec::new());
-    out.insert("done".to_owned(), true.into());
-    out.insert("done_reason".to_owned(), reason.into());
-    let mut body = Value::Object(out).to_string().into_bytes();
-    body.push(b'\n');
+    let mut body = Vec::new();
+    write_line_of(&mut body, |out| {
+        write_head(identity, &identity.created_at(), out);
+        Words::default().write(identity, shape, out);
+        write_end(reason, out);
+    });
     body
 }
 
-/// The fields every object begins with.
-pub(super) fn head(identity: &Identity) -> Map<String, Value> {
-    let mut out = Map::new();
-    out.insert("model".to_owned(), identity.model.as_str().into());
-    out.insert("created_at".to_owned(), identity.created_at().into());
-    out
+/// Writes the fields every object begins with.
+pub(super) fn write_head(identity: &Identity, created_at: &str, out: &mut Object<'_>) {
+    out.put("model", &identity.model);
+    out.put("created_at", created_at);
 }
 
-/// What is said, in one of the two shapes.
-pub(super) fn say(out: &mut Map<String, Value>, shape: Shape, text: &str, thinking: &str, calls: Vec<Value>) {
-    let mut said = Map::new();
-    if shape == Shape::Chat {
-        said.insert("role".to_owned(), "assistant".into());
+/// Writes that nothing follows, and why.
+pub(super) fn write_end(reason: &str, out: &mut Object<'_>) {
+    out.put("done", true);
+    out.put("done_reason", reason);
+}
+
+/// What an object says.
+#[derive(Default)]
+pub(super) struct Words<'a> {
+    pub(super) text: &'a str,
+    pub(super) thinking: &'a str,
+    pub(super) calls: &'a [ToolCall],
+}
+
+impl Words<'_> {
+    /// Writes them, in one of the two shapes.
+    pub(super) fn write(&self, identity: &Identity, shape: Shape, out: &mut Object<'_>) {
+        match shape {
+            Shape::Chat => out.object("message", |out| {
+                out.put("role", "assistant");
+                out.put("content", self.text);
+                self.write_more(identity, out);
+            }),
+            Shape::Generate => {
+                out.put("response", self.text);
+                self.write_more(identity, out);
+            }
+        }
     }
-    said.insert(if shape == Shape::Chat { "content" } else { "response" }.to_owned(), text.into());
-    if !thinking.is_empty() {
-        said.insert("thinking".to_owned(), thinking.into());
-    }
-    if !calls.is_empty() {
-        said.insert("tool_calls".to_owned(), calls.into());
-    }
-    match shape {
-        Shape::Chat => drop(out.insert("message".to_owned(), said.into())),
-        Shape::Generate => out.extend(said),
+
+    fn write_more(&self, identity: &Identity, out: &mut Object<'_>) {
+        if !self.thinking.is_empty() {
+            out.put("thinking", self.thinking);
+        }
+        if !self.calls.is_empty() {
+            out.objects("tool_calls", self.calls.iter().enumerate(), |(i, call), out| {
+                write_call(identity, i, call, out);
+            });
+        }
     }
 }
 
-/// A tool call, with the provider's own fields, which it wants back. Arguments that the model wrote as broken JSON go out as they are, under `arguments`.
-pub(super) fn write_call(
-    identity: &Identity,
-    position: usize,
-    id: String,
-    name: &str,
-    arguments: &str,
-    rest: Map<String, Value>,
-) -> Value {
-    let id = if id.is_empty() { identity.call_id("call_", 0, position) } else { id };
-    let arguments = arguments_object(arguments);
-    let mut call = json!({"id": id, "function": {"index": position, "name": name, "arguments": arguments}});
-    call.as_object_mut().expect("an object, as just made").extend(rest);
-    call
+/// A tool call, with the provider's own fields, which it wants back. Arguments that the model wrote as broken JSON go out
+/// as they are, under `arguments`.
+fn write_call(identity: &Identity, position: usize, call: &ToolCall, out: &mut Object<'_>) {
+    let ToolCall { id, name, arguments, rest } = call;
+    match id.is_empty() {
+        true => out.put("id", identity.call_id("call_", 0, position)),
+        false => out.put("id", id),
+    }
+    out.object("function", |out| {
+        out.put("index", position);
+        out.put("name", name);
+        out.put("arguments", arguments_object(arguments));
+    });
+    out.others(&rest.fields, &["id", "function"]);
 }
 
 /// The counts and durations of a final object.
-pub(super) fn numbers(out: &mut Map<String, Value>, usage: Usage, timings: Timings) {
+pub(super) fn write_numbers(usage: Usage, timings: Timings, out: &mut Object<'_>) {
     let nanos = |time: Option<Duration>| u64::try_from(time.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
-    let output = timings.output.or(timings.total);
-    out.insert("total_duration".to_owned(), nanos(timings.total).into());
-    out.insert("load_duration".to_owned(), nanos(timings.load).into());
-    out.insert("prompt_eval_count".to_owned(), usage.input.into());
-    out.insert("prompt_eval_duration".to_owned(), nanos(timings.prompt).into());
-    out.insert("eval_count".to_owned(), usage.output.into());
-    out.insert("eval_duration".to_owned(), nanos(output).into());
+    out.put("total_duration", nanos(timings.total));
+    out.put("load_duration", nanos(timings.load));
+    out.put("prompt_eval_count", usage.input);
+    out.put("prompt_eval_duration", nanos(timings.prompt));
+    out.put("eval_count", usage.output);
+    out.put("eval_duration", nanos(timings.output.or(timings.total)));
 }
 
 /// The `done_reason` for it.

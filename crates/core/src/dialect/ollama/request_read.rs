@@ -1,20 +1,21 @@
 //! Reads Ollama's chat and generate requests.
 
-use serde_json::Value;
-
 use super::{
     history_read::{read_images, read_messages},
     options::read_options,
 };
-use crate::canonical::{Effort, Fields, Format, Given, Input, Invalid, Place, Prompt, Request, Thinking, Tool};
+use crate::{
+    canonical::{Effort, Fields, Format, Given, Input, Invalid, Place, Prompt, Request, Thinking, Tool},
+    json::Node,
+};
 
 /// Reads the body of a chat request. Without messages it asks for the model to be loaded.
 ///
 /// # Errors
 /// A field has the wrong type.
-pub(crate) fn read_chat(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_chat(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
-    let messages = read_messages(body.list("messages")?)?;
+    let messages = read_messages(body.items("messages")?)?;
     let tools = read_tools(&mut body)?;
     finish(body, Input::Messages(messages), tools)
 }
@@ -23,7 +24,7 @@ pub(crate) fn read_chat(body: Value) -> Result<Request, Invalid> {
 ///
 /// # Errors
 /// A field has the wrong type.
-pub(crate) fn read_generate(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_generate(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     let prompt = Prompt {
         text: body.string("prompt")?.map(|given| given.value).unwrap_or_default(),
@@ -38,7 +39,7 @@ pub(crate) fn read_generate(body: Value) -> Result<Request, Invalid> {
 }
 
 /// Reads what both requests have.
-fn finish(mut body: Fields, input: Input, tools: Vec<Tool>) -> Result<Request, Invalid> {
+fn finish(mut body: Fields<'_>, input: Input, tools: Vec<Tool>) -> Result<Request, Invalid> {
     body.forget(&["model", "model_name"]);
     let (sampling, options) = read_options(&mut body)?;
     Ok(Request {
@@ -59,16 +60,16 @@ fn finish(mut body: Fields, input: Input, tools: Vec<Tool>) -> Result<Request, I
     })
 }
 
-fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+fn read_tools(body: &mut Fields<'_>) -> Result<Vec<Tool>, Invalid> {
     let mut tools = Vec::new();
-    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+    for (i, value) in body.items("tools")?.into_iter().enumerate() {
         let mut tool = Fields::new(Place::ROOT.item("tools", i), value)?;
         let wanted = Invalid::new(tool.place().field("function"), "an object with a name");
         let mut function = tool.object("function")?.ok_or(wanted)?;
         tool.forget(&["type"]);
         let name = function.required("name")?;
         let description = function.string("description")?.map(|given| given.value);
-        let parameters = function.take("parameters").map(|given| given.value);
+        let parameters = function.value("parameters").map(|given| given.value);
         let strict = function.boolean("strict")?;
         tool.absorb(function);
         tools.push(Tool::Function { name, description, parameters, strict, rest: tool.rest() });
@@ -76,29 +77,27 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
     Ok(tools)
 }
 
-fn read_format(body: &mut Fields) -> Result<Option<Given<Format>>, Invalid> {
+fn read_format(body: &mut Fields<'_>) -> Result<Option<Given<Format>>, Invalid> {
     let Some(Given { value, at }) = body.take("format") else { return Ok(None) };
-    let format = match value {
-        Value::String(word) if word.is_empty() => return Ok(None),
-        Value::String(word) if word == "json" => Format::Json,
-        schema @ Value::Object(_) => Format::Schema { name: None, description: None, schema, strict: None },
+    let format = match value.text().as_deref() {
+        Some("") => return Ok(None),
+        Some("json") => Format::Json,
+        None if value.is_object() => {
+            Format::Schema { name: None, description: None, schema: value.value(), strict: None }
+        }
         _ => return Err(Invalid::new(at, "\"json\" or a JSON schema")),
     };
     Ok(Some(Given::new(format, at)))
 }
 
 /// `think`: true, false, or an effort.
-fn read_think(body: &mut Fields) -> Result<Thinking, Invalid> {
+fn read_think(body: &mut Fields<'_>) -> Result<Thinking, Invalid> {
     let mut thinking = Thinking::default();
-    let Some(given) = body.take("think") else { return Ok(thinking) };
-    let at = given.at;
-    match &given.value {
-        Value::Bool(on) => thinking.enabled = Some(Given::new(*on, at)),
-        Value::String(word) => match Effort::from_word(word) {
-            Some(effort) => thinking.effort = Some(Given::new(effort, at)),
-            None => return Err(Invalid::new(at, "true, false, low, medium, high or max")),
-        },
-        _ => return Err(Invalid::new(at, "true, false, low, medium, high or max")),
+    let Some(Given { value, at }) = body.take("think") else { return Ok(thinking) };
+    match (value.boolean(), value.text().and_then(|word| Effort::from_word(&word))) {
+        (Some(on), _) => thinking.enabled = Some(Given::new(on, at)),
+        (None, Some(effort)) => thinking.effort = Some(Given::new(effort, at)),
+        (None, None) => return Err(Invalid::new(at, "true, false, low, medium, high or max")),
     }
     Ok(thinking)
 }

@@ -1,7 +1,5 @@
 //! Writes Ollama's chat and generate requests.
 
-use serde_json::{Map, Value, json};
-
 use super::{
     history_write::{base64, write_messages},
     options::write_options,
@@ -10,6 +8,7 @@ use super::{
 use crate::{
     canonical::{Effort, Format, Given, Input, Losses, Prompt, Request, Thinking, Tool, ToolChoice},
     dialect::TranslateError,
+    json::Object,
 };
 
 /// Fields without canonical meaning that Ollama has beside `options`.
@@ -19,23 +18,21 @@ const OWN: &[&str] = &["shift", "template", "truncate"];
 ///
 /// # Errors
 /// A picture by URL, or nothing of the messages that Ollama has a place for.
-pub(crate) fn write_chat(request: Request, model: &str, losses: &mut Losses) -> Result<Value, TranslateError> {
-    let mut request = request;
-    let messages = match std::mem::replace(&mut request.input, Input::Messages(Vec::new())) {
+pub(crate) fn write_chat(
+    mut request: Request,
+    model: &str,
+    losses: &mut Losses,
+    out: &mut Object<'_>,
+) -> Result<(), TranslateError> {
+    let messages = match request.take_input() {
         Input::Messages(messages) => messages,
         Input::Prompt(prompt) => prompt.into_messages(losses),
     };
-    let messages = write_messages(messages, losses)?;
-    if messages.is_empty() {
-        // It would take the request for a wish to load the model, and answer with nothing.
-        let field = losses.fields().first().cloned().unwrap_or_else(|| "messages".to_owned());
-        return Err(TranslateError::Unsupported { field, target: "ollama" });
-    }
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    out.insert("messages".to_owned(), messages.into());
-    finish(request, model, &mut out, losses);
-    Ok(out.into())
+    out.put("model", model);
+    let mut done = Ok(());
+    out.list("messages", |list| done = write_messages(messages, losses, list));
+    finish(request, model, out, losses);
+    done
 }
 
 /// Writes the body of a generate request, for a prompt without a conversation.
@@ -43,30 +40,28 @@ pub(crate) fn write_chat(request: Request, model: &str, losses: &mut Losses) -> 
 /// # Errors
 /// A picture by URL.
 pub(crate) fn write_generate(
-    request: Request,
-    prompt: Prompt,
+    mut request: Request,
     model: &str,
     losses: &mut Losses,
-) -> Result<Value, TranslateError> {
+    out: &mut Object<'_>,
+) -> Result<(), TranslateError> {
+    let Input::Prompt(prompt) = request.take_input() else { return Ok(()) };
     let Prompt { text, suffix, system, images, raw, echo, best_of } = prompt;
     losses.unless(echo, &false);
     losses.unless(best_of, &1);
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    out.insert("prompt".to_owned(), text.into());
-    out.extend(suffix.map(|given| ("suffix".to_owned(), given.value.into())));
-    out.extend(system.map(|given| ("system".to_owned(), given.value.into())));
-    out.extend(raw.map(|given| ("raw".to_owned(), given.value.into())));
+    out.put("model", model);
+    out.put("prompt", text);
+    out.some("suffix", suffix.map(|given| given.value));
+    out.some("system", system.map(|given| given.value));
+    out.some("raw", raw.map(|given| given.value));
     let images = images.into_iter().map(base64).collect::<Result<Vec<_>, _>>()?;
-    if !images.is_empty() {
-        out.insert("images".to_owned(), images.into());
-    }
-    finish(request, model, &mut out, losses);
-    Ok(out.into())
+    out.some("images", (!images.is_empty()).then_some(images));
+    finish(request, model, out, losses);
+    Ok(())
 }
 
 /// Writes what both requests have.
-fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &mut Losses) {
+fn finish(request: Request, model: &str, out: &mut Object<'_>, losses: &mut Losses) {
     let Request {
         stream,
         usage_wanted: _,
@@ -83,7 +78,7 @@ fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &
         options,
         rest,
     } = request;
-    out.insert("stream".to_owned(), stream.into());
+    out.put("stream", stream);
     // Ollama has no word for a choice. Without tools the model cannot call any; with one it can call no other.
     match tool_choice.as_ref().map(|given| &given.value) {
         Some(ToolChoice::None) => {}
@@ -104,50 +99,54 @@ fn finish(request: Request, model: &str, out: &mut Map<String, Value>, losses: &
     rest.carry(OWN, out, losses);
 }
 
-fn write_tools(tools: Vec<Tool>, out: &mut Map<String, Value>, losses: &mut Losses) {
-    let mut written = Vec::with_capacity(tools.len());
-    for tool in tools {
-        match tool {
-            Tool::Other(given) => losses.add(given.at),
-            Tool::Function { name, description, parameters, strict, rest } => {
-                losses.unless(strict, &false);
-                rest.lose(losses);
-                let parameters = schema::arguments(parameters);
-                let mut function = Map::new();
-                function.insert("name".to_owned(), name.into());
-                function.extend(description.map(|text| ("description".to_owned(), text.into())));
-                function.insert("parameters".to_owned(), parameters);
-                written.push(json!({"type": "function", "function": function}));
-            }
+fn write_tools(mut tools: Vec<Tool>, out: &mut Object<'_>, losses: &mut Losses) {
+    tools.retain_mut(|tool| match tool {
+        Tool::Other(given) => {
+            losses.add(given.at);
+            false
         }
-    }
-    if !written.is_empty() {
-        out.insert("tools".to_owned(), written.into());
+        Tool::Function { parameters, strict, rest, .. } => {
+            losses.unless(strict.take(), &false);
+            rest.keep(&[], losses);
+            *parameters = Some(schema::arguments(parameters.take()));
+            true
+        }
+    });
+    if !tools.is_empty() {
+        out.objects("tools", tools, write_tool);
     }
 }
 
-fn write_format(format: Given<Format>, out: &mut Map<String, Value>, losses: &mut Losses) {
-    let value = match format.value {
-        Format::Text => return,
-        Format::Json => "json".into(),
+fn write_tool(tool: Tool, out: &mut Object<'_>) {
+    let Tool::Function { name, description, parameters, strict: _, rest: _ } = tool else { return };
+    out.put("type", "function");
+    out.object("function", |out| {
+        out.put("name", name);
+        out.some("description", description);
+        out.some("parameters", parameters);
+    });
+}
+
+fn write_format(format: Given<Format>, out: &mut Object<'_>, losses: &mut Losses) {
+    match format.value {
+        Format::Text => {}
+        Format::Json => out.put("format", "json"),
         // Ollama constrains the sampling by the schema, which is as strict as can be. The name steers nothing there.
         Format::Schema { name: _, description, schema, strict: _ } => {
             losses.given(description);
-            schema
+            out.put("format", schema);
         }
-        Format::Other(_) => return losses.add(format.at),
-    };
-    out.insert("format".to_owned(), value);
+        Format::Other(_) => losses.add(format.at),
+    }
 }
 
 /// gpt-oss takes an effort and nothing else; other models refuse efforts and take yes or no.
-fn write_think(thinking: &Thinking, model: &str, out: &mut Map<String, Value>) {
+fn write_think(thinking: &Thinking, model: &str, out: &mut Object<'_>) {
     let Some(wanted) = thinking.wanted() else { return };
-    let value = match thinking.as_effort().filter(|_| wanted && model.contains("gpt-oss")) {
-        Some(Effort::Minimal | Effort::Low) => "low".into(),
-        Some(Effort::Medium) => "medium".into(),
-        Some(_) => "high".into(),
-        None => wanted.into(),
-    };
-    out.insert("think".to_owned(), value);
+    match thinking.as_effort().filter(|_| wanted && model.contains("gpt-oss")) {
+        Some(Effort::Minimal | Effort::Low) => out.put("think", "low"),
+        Some(Effort::Medium) => out.put("think", "medium"),
+        Some(_) => out.put("think", "high"),
+        None => out.put("think", wanted),
+    }
 }

@@ -1,50 +1,15 @@
 //! Writes a streamed Ollama answer.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
 use super::{
     Shape,
-    reply_write::{done_reason, head, numbers, say, write_call},
+    reply_write::{Words, done_reason, write_end, write_head, write_numbers},
 };
 use crate::{
-    canonical::{Event, Stop, Timings, Usage},
-    codec::write_line,
+    canonical::{Event, Place, Rest, Stop, Timings, ToolCall, Usage},
+    codec::write_line_of,
     dialect::{ErrorInfo, Identity, Surface, WriteStream},
+    json::Json,
 };
-
-/// A line with words in it.
-#[derive(Serialize)]
-struct Line<'a> {
-    model: &'a str,
-    created_at: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thinking: Option<&'a str>,
-    done: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<Value>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thinking: Option<&'a str>,
-}
-
-/// A tool call with the arguments it has so far.
-#[derive(Debug)]
-struct Call {
-    id: String,
-    name: String,
-    arguments: String,
-    rest: Map<String, Value>,
-}
 
 /// Writes the lines of a chat or generate stream.
 #[derive(Debug)]
@@ -53,7 +18,7 @@ pub(crate) struct LineWriter {
     created_at: String,
     shape: Shape,
     /// Calls that wait for the rest of their arguments.
-    calls: Vec<Call>,
+    calls: Vec<ToolCall>,
     stop: Option<Stop>,
     usage: Usage,
     timings: Timings,
@@ -72,44 +37,27 @@ impl LineWriter {
         }
     }
 
-    fn line(&self, text: &str, thinking: Option<&str>, logprobs: Option<Value>, out: &mut Vec<u8>) {
-        let chat = self.shape == Shape::Chat;
-        let line = Line {
-            model: &self.identity.model,
-            created_at: &self.created_at,
-            message: chat.then_some(Message { role: "assistant", content: text, thinking }),
-            response: (!chat).then_some(text),
-            thinking: thinking.filter(|_| !chat),
-            done: false,
-            logprobs,
-        };
-        write_line(out, &line);
-    }
-
-    /// Ollama sends a call in one piece, so they go out once all their arguments are there.
-    fn calls(&mut self, out: &mut Vec<u8>) {
-        let calls: Vec<_> = std::mem::take(&mut self.calls)
-            .into_iter()
-            .enumerate()
-            .map(|(i, Call { id, name, arguments, rest })| write_call(&self.identity, i, id, &name, &arguments, rest))
-            .collect();
-        if calls.is_empty() {
-            return;
-        }
-        let mut line = head(&self.identity);
-        say(&mut line, self.shape, "", "", calls);
-        line.insert("done".to_owned(), false.into());
-        write_line(out, &line);
+    fn line(&self, words: &Words<'_>, logprobs: Option<impl Json>, out: &mut Vec<u8>) {
+        write_line_of(out, |out| {
+            write_head(&self.identity, &self.created_at, out);
+            words.write(&self.identity, self.shape, out);
+            out.put("done", false);
+            out.some("logprobs", logprobs);
+        });
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        self.calls(out);
-        let mut line = head(&self.identity);
-        say(&mut line, self.shape, "", "", Vec::new());
-        line.insert("done".to_owned(), true.into());
-        line.insert("done_reason".to_owned(), done_reason(self.stop.as_ref().unwrap_or(&Stop::End)).into());
-        numbers(&mut line, self.usage, self.timings);
-        write_line(out, &line);
+        // Ollama sends a call in one piece, so they go out once all their arguments are there.
+        let calls = std::mem::take(&mut self.calls);
+        if !calls.is_empty() {
+            self.line(&Words { calls: &calls, ..Words::default() }, None::<bool>, out);
+        }
+        write_line_of(out, |out| {
+            write_head(&self.identity, &self.created_at, out);
+            Words::default().write(&self.identity, self.shape, out);
+            write_end(self.stop.as_ref().map_or("stop", done_reason), out);
+            write_numbers(self.usage, self.timings, out);
+        });
     }
 }
 
@@ -119,12 +67,16 @@ impl WriteStream for LineWriter {
             return;
         }
         match event {
-            Event::Text { text, logprobs, .. } => self.line(&text, None, logprobs, out),
-            Event::Refusal { text, .. } => self.line(&text, None, None, out),
-            Event::Thought { text, .. } => self.line("", Some(&text), None, out),
+            Event::Text { text, logprobs, .. } => {
+                self.line(&Words { text: &text, ..Words::default() }, logprobs, out);
+            }
+            Event::Refusal { text, .. } => self.line(&Words { text: &text, ..Words::default() }, None::<bool>, out),
+            Event::Thought { text, .. } => {
+                self.line(&Words { thinking: &text, ..Words::default() }, None::<bool>, out);
+            }
             Event::ToolCall { id, name, rest, .. } => {
                 let (id, name, arguments) = (id.into_owned(), name.into_owned(), String::new());
-                self.calls.push(Call { id, name, arguments, rest });
+                self.calls.push(ToolCall { id, name, arguments, rest: Rest { at: Place::ROOT, fields: rest } });
             }
             Event::Arguments { call, json, .. } => {
                 if let Some(call) = self.calls.get_mut(call as usize) {

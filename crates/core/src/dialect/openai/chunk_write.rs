@@ -1,52 +1,16 @@
 //! Writes a streamed OpenAI chat answer.
 
-use std::{borrow::Cow, io::Write as _};
+use std::borrow::Cow;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{usage::usage_value, words::finish_reason};
+use super::{reply_write::write_logprobs, usage::write_usage, words::finish_reason};
 use crate::{
     canonical::{Event, Usage},
-    codec::write_event,
+    codec::write_event_of,
     dialect::{ErrorInfo, Identity, Surface, WriteStream},
+    json::Object,
 };
-
-/// A chunk around one delta.
-#[derive(Serialize)]
-struct Chunk<'a, D: Serialize> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_fingerprint: Option<&'a str>,
-    choices: [ChunkChoice<D>; 1],
-}
-
-#[derive(Serialize)]
-struct ChunkChoice<D> {
-    index: u32,
-    delta: D,
-    logprobs: Option<Value>,
-    finish_reason: Option<&'static str>,
-}
-
-#[derive(Serialize, Default)]
-struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_details: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<Value>,
-}
 
 /// Writes the chunks of a chat stream.
 #[derive(Debug)]
@@ -85,42 +49,59 @@ impl ChatWriter {
         self
     }
 
-    fn chunk(&self, choice: u32, delta: &Delta<'_>, stop: Option<&'static str>, out: &mut Vec<u8>) {
-        self.chunk_with(choice, delta, None, stop, out);
+    /// Writes what every chunk begins with.
+    fn head(&self, out: &mut Object<'_>) {
+        out.put("id", &self.id);
+        out.put("object", "chat.completion.chunk");
+        out.put("created", self.identity.created);
+        out.put("model", &self.identity.model);
+        out.some("system_fingerprint", self.fingerprint.as_ref());
+    }
+
+    /// Writes a chunk around one delta.
+    fn chunk(&self, choice: u32, delta: impl FnOnce(&mut Object<'_>), out: &mut Vec<u8>) {
+        self.chunk_with(choice, delta, None, None, out);
     }
 
     fn chunk_with(
         &self,
         index: u32,
-        delta: &Delta<'_>,
+        delta: impl FnOnce(&mut Object<'_>),
         logprobs: Option<Value>,
         finish_reason: Option<&'static str>,
         out: &mut Vec<u8>,
     ) {
-        let chunk = Chunk {
-            id: &self.id,
-            object: "chat.completion.chunk",
-            created: self.identity.created,
-            model: &self.identity.model,
-            system_fingerprint: self.fingerprint.as_deref(),
-            choices: [ChunkChoice { index, delta, logprobs, finish_reason }],
+        let choice = |out: &mut Object<'_>| {
+            out.put("index", index);
+            out.object("delta", delta);
+            write_logprobs(logprobs, out);
+            out.put("finish_reason", finish_reason);
         };
-        write_event(out, &chunk);
+        write_event_of(out, |out| {
+            self.head(out);
+            out.list("choices", |list| list.object(choice));
+        });
     }
 
     /// Tells the role before anything else of an answer.
     fn begin(&mut self, choice: u32, out: &mut Vec<u8>) {
         if !self.begun.contains(&choice) {
             self.begun.push(choice);
-            self.chunk(choice, &Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None, out);
+            let delta = |out: &mut Object<'_>| {
+                out.put("role", "assistant");
+                out.put("content", "");
+            };
+            self.chunk(choice, delta, out);
         }
     }
 
-    fn detail(&mut self, choice: u32, mut detail: Value, out: &mut Vec<u8>) {
-        detail["index"] = self.details.into();
+    fn detail(&mut self, choice: u32, fill: impl FnOnce(&mut Object<'_>), out: &mut Vec<u8>) {
+        let detail = |out: &mut Object<'_>| {
+            fill(out);
+            out.put("index", self.details);
+        };
+        self.chunk(choice, |out| out.list("reasoning_details", |list| list.object(detail)), out);
         self.details += 1;
-        let delta = Delta { reasoning_details: Some(json!([detail])), ..Delta::default() };
-        self.chunk(choice, &delta, None, out);
     }
 
     fn tool_call(
@@ -128,37 +109,33 @@ impl ChatWriter {
         choice: u32,
         call: u32,
         names: [Cow<'_, str>; 2],
-        rest: Map<String, Value>,
+        rest: &Map<String, Value>,
         out: &mut Vec<u8>,
     ) {
         let [id, name] = names;
         let id = if id.is_empty() { self.identity.call_id("call_", choice, call as usize).into() } else { id };
-        let mut value = json!({
-            "index": call,
-            "id": id,
-            "type": "function",
-            "function": {"name": name, "arguments": ""},
-        });
-        value.as_object_mut().expect("an object, as just made").extend(rest);
-        self.chunk(choice, &Delta { tool_calls: Some(json!([value])), ..Delta::default() }, None, out);
+        let begun = |out: &mut Object<'_>| {
+            out.put("index", call);
+            out.put("id", id);
+            out.put("type", "function");
+            out.object("function", |out| {
+                out.put("name", name);
+                out.put("arguments", "");
+            });
+            out.others(rest, &["index", "id", "type", "function"]);
+        };
+        self.chunk(choice, |out| out.list("tool_calls", |list| list.object(begun)), out);
     }
 
     fn end(&self, out: &mut Vec<u8>) {
         if self.usage_wanted {
-            let mut chunk = json!({
-                "id": self.id,
-                "object": "chat.completion.chunk",
-                "created": self.identity.created,
-                "model": self.identity.model,
-                "choices": [],
-                "usage": usage_value(&self.usage.unwrap_or_default()),
+            write_event_of(out, |out| {
+                self.head(out);
+                out.list("choices", |_| {});
+                out.object("usage", |out| write_usage(&self.usage.unwrap_or_default(), out));
             });
-            if let Some(fingerprint) = &self.fingerprint {
-                chunk["system_fingerprint"] = fingerprint.as_str().into();
-            }
-            write_event(out, &chunk);
         }
-        out.write_all(b"data: [DONE]\n\n").expect("a Vec takes every byte");
+        out.extend_from_slice(b"data: [DONE]\n\n");
     }
 }
 
@@ -171,29 +148,38 @@ impl WriteStream for ChatWriter {
             Event::Start => self.begin(0, out),
             Event::Ping | Event::Timings(_) => {}
             Event::Text { choice, text, logprobs } => {
-                let logprobs = logprobs.map(|content| json!({"content": content, "refusal": null}));
-                self.chunk_with(choice, &Delta { content: Some(&text), ..Delta::default() }, logprobs, None, out);
+                self.chunk_with(choice, |out| out.put("content", text), logprobs, None, out);
             }
-            Event::Refusal { choice, text } => {
-                self.chunk(choice, &Delta { refusal: Some(&text), ..Delta::default() }, None, out);
-            }
+            Event::Refusal { choice, text } => self.chunk(choice, |out| out.put("refusal", text), out),
             Event::Thought { choice, text } => {
                 self.thought.push_str(&text);
-                self.chunk(choice, &Delta { reasoning_content: Some(&text), ..Delta::default() }, None, out);
+                self.chunk(choice, |out| out.put("reasoning_content", text), out);
             }
             Event::Signature { choice, signature } => {
                 let text = std::mem::take(&mut self.thought);
-                self.detail(choice, json!({"type": "reasoning.text", "text": text, "signature": signature}), out);
+                let seal = |out: &mut Object<'_>| {
+                    out.put("type", "reasoning.text");
+                    out.put("text", text);
+                    out.put("signature", signature);
+                };
+                self.detail(choice, seal, out);
             }
             Event::Sealed { choice, data } => {
-                self.detail(choice, json!({"type": "reasoning.encrypted", "data": data}), out);
+                let seal = |out: &mut Object<'_>| {
+                    out.put("type", "reasoning.encrypted");
+                    out.put("data", data);
+                };
+                self.detail(choice, seal, out);
             }
-            Event::ToolCall { choice, call, id, name, rest } => self.tool_call(choice, call, [id, name], rest, out),
+            Event::ToolCall { choice, call, id, name, rest } => self.tool_call(choice, call, [id, name], &rest, out),
             Event::Arguments { choice, call, json } => {
-                let piece = json!([{"index": call, "function": {"arguments": json}}]);
-                self.chunk(choice, &Delta { tool_calls: Some(piece), ..Delta::default() }, None, out);
+                let piece = |out: &mut Object<'_>| {
+                    out.put("index", call);
+                    out.object("function", |out| out.put("arguments", json));
+                };
+                self.chunk(choice, |out| out.list("tool_calls", |list| list.object(piece)), out);
             }
-            Event::Stop { choice, stop } => self.chunk(choice, &Delta::default(), Some(finish_reason(&stop)), out),
+            Event::Stop { choice, stop } => self.chunk_with(choice, |_| {}, None, Some(finish_reason(&stop)), out),
             Event::Usage(usage) => self.usage.get_or_insert_default().update(usage),
             Event::End => self.end(out),
         }

@@ -6,56 +6,53 @@ use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::canonical::{Fields, Given, Image, Invalid, Losses, Part, Place};
+use crate::{
+    canonical::{Fields, Given, Image, Invalid, Losses, Part, Place},
+    json::{Json, List, Node, Object},
+};
 
 /// Reads `content`. An empty text says nothing and gives no part.
-pub(super) fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, Invalid> {
+pub(super) fn read_content(content: Option<Given<Node<'_>>>) -> Result<Vec<Part>, Invalid> {
     let Some(Given { value, at }) = content else { return Ok(Vec::new()) };
-    match value {
-        Value::String(text) if text.is_empty() => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(items) => {
-            let mut parts = Vec::with_capacity(items.len());
-            for (i, item) in items.into_iter().enumerate() {
-                let part = read_part(at.at(i), item, &mut parts)?;
-                parts.push(part);
-            }
-            Ok(parts)
-        }
-        _ => Err(Invalid::new(at, "a string or a list of parts")),
+    if let Some(text) = value.text() {
+        return Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] });
     }
+    let items = value.items().ok_or_else(|| Invalid::new(at, "a string or a list of parts"))?;
+    let mut parts = Vec::new();
+    for (i, item) in items.enumerate() {
+        let part = read_part(at.at(i), item, &mut parts)?;
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
-fn read_part(at: Place, item: Value, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
-    let Value::Object(_) = &item else {
-        return match item {
-            Value::String(text) => Ok(Part::text(text)),
-            _ => Err(Invalid::new(at, "a part with a type")),
-        };
-    };
-    match item.get("type").and_then(Value::as_str) {
+fn read_part(at: Place, item: Node<'_>, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
+    if let Some(text) = item.text() {
+        return Ok(Part::text(text));
+    }
+    let mut part = Fields::new(at, item).map_err(|_| Invalid::new(at, "a part with a type"))?;
+    let file = || item.get("file").is_some_and(|file| file.get("file_data").is_some());
+    match part.peek("type").as_deref() {
         Some("text") => {
-            let mut part = Fields::new(at, item)?;
             part.forget(&["type"]);
             Ok(Part::Text { text: part.required("text")?, rest: part.rest() })
         }
         Some("refusal") => {
-            let mut part = Fields::new(at, item)?;
             part.forget(&["type"]);
             let text = part.required("refusal")?;
             parts.extend(part.leftover());
             Ok(Part::Refusal(Given::new(text, at)))
         }
-        Some("image_url") => read_image(at, item),
-        Some("file") if item.pointer("/file/file_data").is_some() => read_file(at, item),
-        _ => Ok(Part::Other(Given::new(item, at))),
+        Some("image_url") => read_image(part),
+        Some("file") if file() => read_file(part),
+        _ => Ok(Part::Other(Given::new(item.value(), at))),
     }
 }
 
-fn read_file(at: Place, item: Value) -> Result<Part, Invalid> {
-    let mut part = Fields::new(at, item)?;
+fn read_file(mut part: Fields<'_>) -> Result<Part, Invalid> {
+    let at = part.place();
     part.forget(&["type"]);
     let wanted = Invalid::new(at.field("file"), "an object with file_data");
     let mut file = part.object("file")?.ok_or_else(|| wanted.clone())?;
@@ -65,60 +62,72 @@ fn read_file(at: Place, item: Value) -> Result<Part, Invalid> {
     Ok(Part::File { url, name, rest: part.rest() })
 }
 
-fn read_image(at: Place, item: Value) -> Result<Part, Invalid> {
-    let mut part = Fields::new(at, item)?;
+fn read_image(mut part: Fields<'_>) -> Result<Part, Invalid> {
+    let at = part.place();
     part.forget(&["type"]);
-    let wanted = Invalid::new(at.field("image_url"), "an object with a url");
-    let (url, detail) = match part.take("image_url") {
-        Some(Given { value: Value::String(url), .. }) => (url, None),
-        Some(Given { value, at }) => {
-            let mut inner = Fields::new(at, value)?;
+    let wanted = || Invalid::new(at.field("image_url"), "an object with a url");
+    let given = part.take("image_url").ok_or_else(wanted)?;
+    let (url, detail) = match given.value.text() {
+        Some(url) => (url.into_owned(), None),
+        None => {
+            let mut inner = Fields::new(given.at, given.value)?;
             let read = (inner.required("url")?, inner.string("detail")?);
             part.absorb(inner);
             read
         }
-        None => return Err(wanted),
     };
     Ok(Part::Image { image: Given::new(Image::from_url(url), at), detail, rest: part.rest() })
 }
 
-/// Writes texts and pictures: one text as a string, anything else as a list. `None` when there is nothing.
-pub(super) fn write_content(parts: Vec<Part>, losses: &mut Losses) -> Option<Value> {
-    let mut items = Vec::with_capacity(parts.len());
-    for part in parts {
+/// Takes out what a message has no place for, and reports it: texts and pictures stay.
+pub(super) fn fit_content(parts: &mut Vec<Part>, losses: &mut Losses) {
+    parts.retain_mut(|part| {
         match part {
-            Part::Text { text, rest } => {
-                rest.lose(losses);
-                items.push(json!({"type": "text", "text": text}));
-            }
-            Part::Image { image, detail, rest } => {
-                rest.lose(losses);
-                let mut url = Map::new();
-                url.insert("url".to_owned(), image.value.into_url().into());
-                if let Some(detail) = detail {
-                    url.insert("detail".to_owned(), detail.value.into());
-                }
-                items.push(json!({"type": "image_url", "image_url": url}));
-            }
-            Part::File { url, name, rest } => {
-                rest.lose(losses);
-                let name = name.map_or_else(|| "document.pdf".to_owned(), |given| given.value);
-                items.push(json!({"type": "file", "file": {"filename": name, "file_data": url.value}}));
-            }
-            Part::Refusal(text) => items.push(json!({"type": "text", "text": text.value})),
-            Part::Other(Given { value, at }) => match own_part(&value) {
-                true => items.push(value),
-                false => losses.add(at),
-            },
+            Part::Text { rest, .. } | Part::Image { rest, .. } | Part::File { rest, .. } => rest.keep(&[], losses),
+            Part::Refusal(_) => {}
+            Part::Other(given) if own_part(&given.value) => {}
+            Part::Other(given) => losses.add(given.at),
             Part::Thought(thought) => losses.add(thought.at),
             Part::ToolCall(call) => losses.add(call.rest.at),
             Part::ToolResult(result) => losses.add(result.rest.at),
         }
+        !matches!(part, Part::Thought(_) | Part::ToolCall(_) | Part::ToolResult(_))
+            && !matches!(part, Part::Other(given) if !own_part(&given.value))
+    });
+}
+
+/// Writes texts and pictures that [fit](fit_content): one text as a string, anything else as a list.
+pub(super) fn write_content(parts: Vec<Part>, out: &mut Object<'_>) {
+    match parts.as_slice() {
+        [] => out.put("content", ""),
+        [Part::Text { text, .. }] => out.put("content", text),
+        [Part::Refusal(text)] => out.put("content", &text.value),
+        _ => out.list("content", |list| parts.into_iter().for_each(|part| write_part(part, list))),
     }
-    match items.len() {
-        0 => None,
-        1 if items[0]["type"] == "text" => Some(items.swap_remove(0)["text"].take()),
-        _ => Some(items.into()),
+}
+
+fn write_part(part: Part, list: &mut List<'_>) {
+    match part {
+        Part::Text { text, .. } | Part::Refusal(Given { value: text, .. }) => list.object(|out| {
+            out.put("type", "text");
+            out.put("text", text);
+        }),
+        Part::Image { image, detail, .. } => list.object(|out| {
+            out.put("type", "image_url");
+            out.object("image_url", |out| {
+                out.put("url", image.value.into_url());
+                out.some("detail", detail.map(|given| given.value));
+            });
+        }),
+        Part::File { url, name, .. } => list.object(|out| {
+            out.put("type", "file");
+            out.object("file", |out| {
+                out.put("filename", name.as_ref().map_or("document.pdf", |given| &given.value));
+                out.put("file_data", url.value);
+            });
+        }),
+        Part::Other(given) => given.value.write(list.item()),
+        Part::Thought(_) | Part::ToolCall(_) | Part::ToolResult(_) => {}
     }
 }
 

@@ -1,12 +1,13 @@
 //! Reads the `messages` of an OpenAI chat request.
 
-use serde_json::Value;
-
 use super::content::read_content;
-use crate::canonical::{Fields, Given, Invalid, Message, Part, Place, Rest, Role, Thought, ToolCall, ToolResult};
+use crate::{
+    canonical::{Fields, Given, Invalid, Message, Part, Place, Rest, Role, Thought, ToolCall, ToolResult},
+    json::Node,
+};
 
 /// Reads the history.
-pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Invalid> {
+pub(super) fn read_messages(list: Given<Vec<Node<'_>>>) -> Result<Vec<Message>, Invalid> {
     list.value
         .into_iter()
         .enumerate()
@@ -14,7 +15,7 @@ pub(super) fn read_messages(list: Given<Vec<Value>>) -> Result<Vec<Message>, Inv
         .collect()
 }
 
-fn read_message(mut message: Fields) -> Result<Message, Invalid> {
+fn read_message(mut message: Fields<'_>) -> Result<Message, Invalid> {
     let role = match message.required("role")?.as_str() {
         "system" => Role::System,
         "developer" => Role::Developer,
@@ -30,7 +31,7 @@ fn read_message(mut message: Fields) -> Result<Message, Invalid> {
     Ok(Message { role, parts, name: message.string("name")?, rest: message.rest() })
 }
 
-fn read_assistant(mut message: Fields) -> Result<Message, Invalid> {
+fn read_assistant(mut message: Fields<'_>) -> Result<Message, Invalid> {
     let mut parts = read_thoughts(&mut message)?;
     parts.extend(read_content(message.take("content"))?);
     parts.extend(message.string("refusal")?.filter(|text| !text.value.is_empty()).map(Part::Refusal));
@@ -49,7 +50,7 @@ fn read_assistant(mut message: Fields) -> Result<Message, Invalid> {
 }
 
 /// Thoughts: `reasoning_details` where the client sends them back, for the seals in them; else the plain text.
-fn read_thoughts(message: &mut Fields) -> Result<Vec<Part>, Invalid> {
+fn read_thoughts(message: &mut Fields<'_>) -> Result<Vec<Part>, Invalid> {
     let at = message.place();
     let mut plain = None;
     for name in ["reasoning_content", "reasoning"] {
@@ -74,7 +75,7 @@ fn read_thoughts(message: &mut Fields) -> Result<Vec<Part>, Invalid> {
     Ok(parts)
 }
 
-fn read_call(mut call: Fields) -> Result<Part, Invalid> {
+fn read_call(mut call: Fields<'_>) -> Result<Part, Invalid> {
     let id = call.string("id")?.map(|given| given.value).unwrap_or_default();
     if let Some(mut function) = call.object("function")? {
         let name = function.required("name")?;
@@ -84,20 +85,20 @@ fn read_call(mut call: Fields) -> Result<Part, Invalid> {
         return Ok(Part::ToolCall(ToolCall { id, name, arguments, rest: call.rest() }));
     }
     let at = call.place();
-    Ok(Part::Other(Given::new(Value::Object(call.rest().fields), at)))
+    Ok(Part::Other(Given::new(call.other(), at)))
 }
 
 /// The arguments: text in OpenAI's dialect, but some clients send the object itself.
-fn read_arguments(function: &mut Fields) -> Result<String, Invalid> {
-    match function.take("arguments") {
-        None => Ok(String::new()),
-        Some(Given { value: Value::String(text), .. }) => Ok(text),
-        Some(Given { value: value @ Value::Object(_), .. }) => Ok(value.to_string()),
-        Some(Given { at, .. }) => Err(Invalid::new(at, "a string of JSON")),
+fn read_arguments(function: &mut Fields<'_>) -> Result<String, Invalid> {
+    let Some(Given { value, at }) = function.take("arguments") else { return Ok(String::new()) };
+    match value.text() {
+        Some(text) => Ok(text.into_owned()),
+        None if value.is_object() => Ok(value.value().to_string()),
+        None => Err(Invalid::new(at, "a string of JSON")),
     }
 }
 
-fn read_tool(mut message: Fields) -> Result<Message, Invalid> {
+fn read_tool(mut message: Fields<'_>) -> Result<Message, Invalid> {
     let id = message.string("tool_call_id")?.map(|given| given.value).unwrap_or_default();
     let name = message.string("name")?.map(|given| given.value);
     let parts = read_content(message.take("content"))?;

@@ -1,126 +1,135 @@
 //! Writes the `messages` of an OpenAI chat request.
 
-use serde_json::{Map, Value, json};
-
-use super::{content::write_content, flavour::Flavour};
-use crate::canonical::{Losses, Message, Part, Rest, Role, Thought, ToolCall, ToolResult};
+use super::{
+    content::{fit_content, write_content},
+    flavour::Flavour,
+};
+use crate::{
+    canonical::{Losses, Message, Part, Rest, Role, Thought, ToolCall, ToolResult, append},
+    json::{List, Object},
+};
 
 /// Fields of a tool call that are OpenAI's, or those of servers that speak its dialect.
 const CALL_FIELDS: &[&str] = &["extra_content", "provider_specific_fields", "thought_signature"];
 
 /// Writes the history.
-pub(super) fn write_messages(messages: Vec<Message>, flavour: Flavour, losses: &mut Losses) -> Vec<Value> {
-    let mut out = Vec::with_capacity(messages.len());
+pub(super) fn write_messages(messages: Vec<Message>, flavour: Flavour, losses: &mut Losses, list: &mut List<'_>) {
+    // Whether the message before is a tool's.
+    let mut after_tool = false;
     for message in messages {
         match message.role {
-            Role::Assistant => out.push(write_assistant(message, flavour, losses)),
-            Role::User | Role::Tool => write_user(message, &mut out, losses),
-            Role::Developer if flavour == Flavour::OpenAi => out.push(write_plain("developer", message, losses)),
-            Role::System | Role::Developer => out.push(write_plain("system", message, losses)),
+            Role::Assistant => list.object(|out| write_assistant(message, flavour, losses, out)),
+            Role::User | Role::Tool => {
+                after_tool = write_user(message, after_tool, losses, list);
+                continue;
+            }
+            Role::Developer if flavour == Flavour::OpenAi => {
+                list.object(|out| write_plain("developer", message, losses, out));
+            }
+            Role::System | Role::Developer => list.object(|out| write_plain("system", message, losses, out)),
         }
+        after_tool = false;
     }
-    out
 }
 
-fn write_plain(role: &str, message: Message, losses: &mut Losses) -> Value {
-    let Message { role: _, parts, name, rest } = message;
-    let content = write_content(parts, losses).unwrap_or_else(|| "".into());
-    let mut out = Map::new();
-    out.insert("role".to_owned(), role.into());
-    out.insert("content".to_owned(), content);
-    if let Some(name) = name {
-        out.insert("name".to_owned(), name.value.into());
-    }
+fn write_plain(role: &str, message: Message, losses: &mut Losses, out: &mut Object<'_>) {
+    let Message { role: _, mut parts, name, rest } = message;
+    fit_content(&mut parts, losses);
+    out.put("role", role);
+    write_content(parts, out);
+    out.some("name", name.map(|given| given.value));
     rest.lose(losses);
-    out.into()
 }
 
-/// Tool results become messages of their own, before what the person says.
-fn write_user(message: Message, out: &mut Vec<Value>, losses: &mut Losses) {
-    let mut said = Vec::new();
-    let mut shown = Vec::new();
-    for part in message.parts {
+/// Tool results become messages of their own, before what the person says. Returns whether the last message is a tool's.
+fn write_user(message: Message, mut after_tool: bool, losses: &mut Losses, list: &mut List<'_>) -> bool {
+    let Message { role, parts, name, rest } = message;
+    let (mut said, mut shown) = (Vec::new(), Vec::new());
+    for part in parts {
         match part {
-            Part::ToolResult(result) => out.push(write_result(result, &mut shown, losses)),
+            Part::ToolResult(result) => {
+                list.object(|out| write_result(result, &mut shown, losses, out));
+                after_tool = true;
+            }
             other => said.push(other),
         }
     }
-    let only_results = message.role == Role::Tool && said.is_empty();
-    let nothing_else = said.is_empty() && out.last().is_some_and(|last| last["role"] == "tool");
+    let nothing_else = said.is_empty() && (after_tool || role == Role::Tool);
     shown.append(&mut said);
-    if !shown.is_empty() || !(only_results || nothing_else) {
-        let message = Message { role: Role::User, parts: shown, name: message.name, rest: message.rest };
-        out.push(write_plain("user", message, losses));
-    } else {
-        message.rest.lose(losses);
+    if shown.is_empty() && nothing_else {
+        rest.lose(losses);
+        return after_tool;
     }
+    list.object(|out| write_plain("user", Message { role: Role::User, parts: shown, name, rest }, losses, out));
+    false
 }
 
 /// A tool's message takes text alone; its pictures go to the next user message.
-fn write_result(result: ToolResult, shown: &mut Vec<Part>, losses: &mut Losses) -> Value {
+fn write_result(result: ToolResult, shown: &mut Vec<Part>, losses: &mut Losses, out: &mut Object<'_>) {
     let ToolResult { id, name: _, parts, is_error, rest } = result;
     rest.lose(losses);
     losses.unless(is_error, &false);
-    let (pictures, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| matches!(part, Part::Image { .. }));
+    let (pictures, mut texts): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|part| matches!(part, Part::Image { .. }));
     if !pictures.is_empty() {
         shown.push(Part::text(format!("The result of tool call {id}:")));
         shown.extend(pictures);
     }
-    let content = write_content(texts, losses).unwrap_or_else(|| "".into());
-    json!({"role": "tool", "tool_call_id": id, "content": content})
+    fit_content(&mut texts, losses);
+    out.put("role", "tool");
+    out.put("tool_call_id", id);
+    write_content(texts, out);
 }
 
-fn write_assistant(message: Message, flavour: Flavour, losses: &mut Losses) -> Value {
+fn write_assistant(message: Message, flavour: Flavour, losses: &mut Losses, out: &mut Object<'_>) {
     let Message { role: _, parts, name, rest } = message;
-    let (mut text, mut refusal, mut thought) = (None::<String>, None::<String>, String::new());
+    let (mut text, mut refusal, mut thought) = (None, None, None);
     let mut calls = Vec::new();
     for part in parts {
         match part {
             Part::Text { text: more, rest } => {
                 rest.lose(losses);
-                text.get_or_insert_default().push_str(&more);
+                append(&mut text, more);
             }
-            Part::Refusal(more) => refusal.get_or_insert_default().push_str(&more.value),
-            Part::ToolCall(call) => calls.push(write_call(call, losses)),
-            Part::Thought(part) => write_thought(part, flavour, &mut thought, losses),
+            Part::Refusal(more) => append(&mut refusal, more.value),
+            Part::ToolCall(mut call) => {
+                call.rest.keep(CALL_FIELDS, losses);
+                calls.push(call);
+            }
+            Part::Thought(part) => read_thought(part, flavour, &mut thought, losses),
             Part::Image { image, .. } => losses.add(image.at),
             Part::File { url, .. } => losses.add(url.at),
             Part::ToolResult(ToolResult { rest: Rest { at, .. }, .. }) => losses.add(at),
             Part::Other(other) => losses.add(other.at),
         }
     }
-    let mut out = Map::new();
-    out.insert("role".to_owned(), "assistant".into());
+    out.put("role", "assistant");
     let empty = calls.is_empty() && refusal.is_none();
-    out.insert("content".to_owned(), text.or(empty.then(String::new)).into());
-    for field in flavour.thought_fields().iter().filter(|_| !thought.is_empty()) {
-        out.insert((*field).to_owned(), thought.clone().into());
+    out.put("content", text.or(empty.then(String::new)));
+    for field in flavour.thought_fields() {
+        out.some(field, thought.as_ref());
     }
-    if let Some(refusal) = refusal {
-        out.insert("refusal".to_owned(), refusal.into());
-    }
+    out.some("refusal", refusal);
     if !calls.is_empty() {
-        out.insert("tool_calls".to_owned(), calls.into());
+        out.objects("tool_calls", calls, write_call);
     }
-    if let Some(name) = name {
-        out.insert("name".to_owned(), name.value.into());
-    }
+    out.some("name", name.map(|given| given.value));
     rest.lose(losses);
-    out.into()
 }
 
-fn write_call(call: ToolCall, losses: &mut Losses) -> Value {
+fn write_call(call: ToolCall, out: &mut Object<'_>) {
     let ToolCall { id, name, arguments, rest } = call;
-    let mut out = Map::new();
-    out.insert("id".to_owned(), id.into());
-    out.insert("type".to_owned(), "function".into());
-    out.insert("function".to_owned(), json!({"name": name, "arguments": arguments}));
-    rest.carry(CALL_FIELDS, &mut out, losses);
-    out.into()
+    out.put("id", id);
+    out.put("type", "function");
+    out.object("function", |out| {
+        out.put("name", name);
+        out.put("arguments", arguments);
+    });
+    out.others(&rest.fields, &[]);
 }
 
 /// Thoughts go back as plain text where the server reads them; seals are another provider's and mean nothing here.
-fn write_thought(thought: Thought, flavour: Flavour, text: &mut String, losses: &mut Losses) {
+fn read_thought(thought: Thought, flavour: Flavour, text: &mut Option<String>, losses: &mut Losses) {
     let Thought { text: words, signature, sealed, at } = thought;
     if flavour.thought_fields().is_empty() || words.is_empty() {
         losses.add(at);
@@ -128,5 +137,5 @@ fn write_thought(thought: Thought, flavour: Flavour, text: &mut String, losses: 
     }
     losses.given(signature);
     losses.given(sealed);
-    text.push_str(&words);
+    append(text, words);
 }

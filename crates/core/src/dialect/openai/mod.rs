@@ -20,6 +20,6 @@ pub(crate) use flavour::Flavour;
 pub(crate) use reply_read::read_reply;
 pub(crate) use reply_write::write_reply;
 pub(crate) use request_read::{read_request, read_sampling, read_stream, set_effort, telling};
-pub(crate) use request_write::{write_request, write_sampling};
-pub(crate) use usage::{UsageWire, usage_value};
+pub(crate) use request_write::{write_request, write_sampling, write_stream};
+pub(crate) use usage::{UsageWire, write_usage};
 pub(crate) use words::{finish_reason, stop_of};

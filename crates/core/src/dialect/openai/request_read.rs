@@ -1,17 +1,18 @@
 //! Reads an OpenAI chat request.
 
-use serde_json::Value;
-
 use super::{history_read::read_messages, switch};
-use crate::canonical::{
-    Effort, Fields, Format, Given, Input, Invalid, Place, Request, Rest, Sampling, Thinking, Tool, ToolChoice,
+use crate::{
+    canonical::{
+        Effort, Fields, Format, Given, Input, Invalid, Place, Request, Rest, Sampling, Thinking, Tool, ToolChoice,
+    },
+    json::Node,
 };
 
 /// Reads the body of a chat request.
 ///
 /// # Errors
 /// A field has the wrong type, or `messages` is missing or empty.
-pub(crate) fn read_request(body: Value) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let messages = body.messages()?;
@@ -48,14 +49,14 @@ pub(crate) fn telling(mut rest: Rest) -> Rest {
 }
 
 /// Ollama's `options`, which OpenAI clients send beside OpenAI's own fields to reach Ollama's context size.
-fn read_foreign_options(body: &mut Fields, sampling: &mut Sampling) -> Result<Rest, Invalid> {
+fn read_foreign_options(body: &mut Fields<'_>, sampling: &mut Sampling) -> Result<Rest, Invalid> {
     let Some(mut options) = body.object("options")? else { return Ok(Rest::default()) };
     sampling.num_ctx = sampling.num_ctx.take().or(options.number("num_ctx")?);
     Ok(options.rest())
 }
 
 /// Whether to stream, and with usage numbers.
-pub(crate) fn read_stream(body: &mut Fields) -> Result<(bool, bool), Invalid> {
+pub(crate) fn read_stream(body: &mut Fields<'_>) -> Result<(bool, bool), Invalid> {
     let stream = body.boolean("stream")?.is_some_and(|given| given.value);
     let usage = match body.object("stream_options")? {
         Some(mut options) => {
@@ -70,7 +71,7 @@ pub(crate) fn read_stream(body: &mut Fields) -> Result<(bool, bool), Invalid> {
 }
 
 /// The sampling fields that OpenAI and the servers that imitate it know.
-pub(crate) fn read_sampling(body: &mut Fields) -> Result<Sampling, Invalid> {
+pub(crate) fn read_sampling(body: &mut Fields<'_>) -> Result<Sampling, Invalid> {
     let newer = body.open_limit("max_completion_tokens")?;
     let older = body.open_limit("max_tokens")?;
     let logit_bias = body.object("logit_bias")?.map(Fields::rest);
@@ -92,11 +93,11 @@ pub(crate) fn read_sampling(body: &mut Fields) -> Result<Sampling, Invalid> {
         top_logprobs: body.integer("top_logprobs")?,
         logit_bias: logit_bias.filter(|rest| !rest.fields.is_empty()).map(|rest| Given::new(rest.fields, rest.at)),
         num_ctx: body.number("num_ctx")?,
-        keep_alive: body.take("keep_alive").or(body.take("ttl")),
+        keep_alive: body.value("keep_alive").or(body.value("ttl")),
     })
 }
 
-fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
+fn read_thinking(body: &mut Fields<'_>) -> Result<Thinking, Invalid> {
     let mut thinking = Thinking::default();
     if let Some(given) = body.string("reasoning_effort")? {
         set_effort(&mut thinking, given)?;
@@ -127,12 +128,12 @@ pub(crate) fn set_effort(thinking: &mut Thinking, given: Given<String>) -> Resul
     Ok(())
 }
 
-fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+fn read_tools(body: &mut Fields<'_>) -> Result<Vec<Tool>, Invalid> {
     let mut tools = Vec::new();
-    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+    for (i, value) in body.items("tools")?.into_iter().enumerate() {
         let at = Place::ROOT.item("tools", i);
         if value.get("function").is_none_or(|function| !function.is_object()) {
-            tools.push(Tool::Other(Given::new(value, at)));
+            tools.push(Tool::Other(Given::new(value.value(), at)));
             continue;
         }
         let mut tool = Fields::new(at, value)?;
@@ -145,7 +146,7 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
         }
         tools.push(read);
     }
-    for (i, value) in body.list("functions")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+    for (i, value) in body.items("functions")?.into_iter().enumerate() {
         let mut function = Fields::new(Place::ROOT.item("functions", i), value)?;
         let mut read = read_function(&mut function)?;
         if let Tool::Function { rest, .. } = &mut read {
@@ -156,41 +157,43 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
     Ok(tools)
 }
 
-fn read_function(function: &mut Fields) -> Result<Tool, Invalid> {
+fn read_function(function: &mut Fields<'_>) -> Result<Tool, Invalid> {
     Ok(Tool::Function {
         name: function.required("name")?,
         description: function.string("description")?.map(|given| given.value),
-        parameters: function.take("parameters").map(|given| given.value),
+        parameters: function.value("parameters").map(|given| given.value),
         strict: function.boolean("strict")?,
         rest: Default::default(),
     })
 }
 
-fn read_tool_choice(body: &mut Fields) -> Result<Option<Given<ToolChoice>>, Invalid> {
+fn read_tool_choice(body: &mut Fields<'_>) -> Result<Option<Given<ToolChoice>>, Invalid> {
     let older = body.take("function_call");
     let Some(given) = body.take("tool_choice").or(older) else { return Ok(None) };
-    let choice = match &given.value {
-        Value::String(word) => match word.as_str() {
+    let value = given.value;
+    let choice = match value.text() {
+        Some(word) => match &*word {
             "auto" => ToolChoice::Auto,
             "none" => ToolChoice::None,
             "required" | "any" => ToolChoice::Required,
             _ => return Err(Invalid::new(given.at, "auto, none, required or a named function")),
         },
-        value => {
-            let name = value.pointer("/function/name").or(value.get("name").filter(|_| value.get("type").is_none()));
-            match name.and_then(Value::as_str) {
-                Some(name) => ToolChoice::Named(name.to_owned()),
-                None => ToolChoice::Other(value.clone()),
+        None => {
+            let function = value.get("function").and_then(|function| function.get("name"));
+            let name = function.or(value.get("name").filter(|_| value.get("type").is_none()));
+            match name.and_then(Node::text) {
+                Some(name) => ToolChoice::Named(name.into_owned()),
+                None => ToolChoice::Other(value.value()),
             }
         }
     };
     Ok(Some(Given::new(choice, given.at)))
 }
 
-fn read_format(body: &mut Fields) -> Result<Option<Given<Format>>, Invalid> {
+fn read_format(body: &mut Fields<'_>) -> Result<Option<Given<Format>>, Invalid> {
     let Some(mut fields) = body.object("response_format")? else { return Ok(None) };
     let at = fields.place();
-    let format = match fields.peek("type") {
+    let format = match fields.peek("type").as_deref() {
         Some("text") => Format::Text,
         Some("json_object") => Format::Json,
         Some("json_schema") => {
@@ -199,13 +202,13 @@ fn read_format(body: &mut Fields) -> Result<Option<Given<Format>>, Invalid> {
             let format = Format::Schema {
                 name: inner.string("name")?,
                 description: inner.string("description")?,
-                schema: inner.take("schema").ok_or(wanted)?.value,
+                schema: inner.value("schema").ok_or(wanted)?.value,
                 strict: inner.boolean("strict")?,
             };
             fields.absorb(inner);
             format
         }
-        _ => return Ok(Some(Given::new(Format::Other(Value::Object(fields.rest().fields)), at))),
+        _ => return Ok(Some(Given::new(Format::Other(fields.other()), at))),
     };
     fields.forget(&["type"]);
     body.absorb(fields);

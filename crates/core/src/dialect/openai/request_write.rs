@@ -1,10 +1,13 @@
 //! Writes an OpenAI chat request.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::Number;
 
 use super::{flavour::Flavour, history_write::write_messages};
-use crate::canonical::{
-    Format, Given, Input, Losses, Message, Request, Sampling, Thinking, Tool, ToolChoice, keep_seconds,
+use crate::{
+    canonical::{
+        Format, Given, Input, Losses, Message, Request, Rest, Sampling, Thinking, Tool, ToolChoice, keep_seconds,
+    },
+    json::{Json, List, Object},
 };
 
 /// Fields without canonical meaning that OpenAI's chat has.
@@ -52,7 +55,13 @@ const VLLM: &[&str] = &[
 ];
 
 /// Writes the body of a chat request.
-pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, losses: &mut Losses) -> Value {
+pub(crate) fn write_request(
+    request: Request,
+    model: &str,
+    flavour: Flavour,
+    losses: &mut Losses,
+    out: &mut Object<'_>,
+) {
     let Request {
         stream,
         usage_wanted: _,
@@ -67,42 +76,41 @@ pub(crate) fn write_request(request: Request, model: &str, flavour: Flavour, los
         service_tier,
         verbosity,
         options,
-        rest,
+        mut rest,
     } = request;
-    let mut out = Map::new();
-    out.insert("model".to_owned(), model.into());
-    let messages = write_messages(conversation(input, losses), flavour, losses);
-    out.insert("messages".to_owned(), messages.into());
-    out.insert("stream".to_owned(), stream.into());
-    if stream {
-        out.insert("stream_options".to_owned(), json!({"include_usage": true}));
-    }
-    write_tools(tools, (tool_choice, parallel_tool_calls), flavour, &mut out, losses);
+    out.put("model", model);
+    let messages = conversation(input, losses);
+    out.list("messages", |list| write_messages(messages, flavour, losses, list));
+    write_stream(stream, out);
+    write_tools(tools, (tool_choice, parallel_tool_calls), flavour, out, losses);
     if let Some(format) = format {
-        write_format(format, flavour, &mut out, losses);
+        write_format(format, flavour, out, losses);
     }
-    write_thinking(thinking, flavour, &mut out, losses);
-    write_sampling(sampling, flavour, model, &mut out, losses);
-    if let Some(user) = user {
-        out.insert("user".to_owned(), user.value.into());
-    }
-    if let Some(tier) = service_tier {
-        match flavour {
-            Flavour::OpenAi => drop(out.insert("service_tier".to_owned(), tier.value.into())),
-            _ => losses.unless(Some(tier), &"auto".to_owned()),
-        }
+    write_thinking(thinking, flavour, &mut rest, out, losses);
+    write_sampling(sampling, flavour, model, out, losses);
+    out.some("user", user.map(|given| given.value));
+    match service_tier {
+        Some(tier) if flavour == Flavour::OpenAi => out.put("service_tier", tier.value),
+        other => losses.unless(other, &"auto".to_owned()),
     }
     match verbosity {
-        Some(given) if flavour == Flavour::OpenAi => drop(out.insert("verbosity".to_owned(), given.value.into())),
+        Some(given) if flavour == Flavour::OpenAi => out.put("verbosity", given.value),
         other => losses.given(other),
     }
     options.lose(losses);
     match flavour {
-        Flavour::Vllm => rest.carry(VLLM, &mut out, losses),
-        Flavour::OpenAi => rest.carry(OWN, &mut out, losses),
-        Flavour::LmStudio => rest.carry(&["draft_model"], &mut out, losses),
+        Flavour::Vllm => rest.carry(VLLM, out, losses),
+        Flavour::OpenAi => rest.carry(OWN, out, losses),
+        Flavour::LmStudio => rest.carry(&["draft_model"], out, losses),
     }
-    out.into()
+}
+
+/// Writes whether to stream, always with usage numbers.
+pub(crate) fn write_stream(stream: bool, out: &mut Object<'_>) {
+    out.put("stream", stream);
+    if stream {
+        out.object("stream_options", |out| out.put("include_usage", true));
+    }
 }
 
 /// A prompt as a conversation of one message.
@@ -119,7 +127,7 @@ fn write_tools(
     mut tools: Vec<Tool>,
     (mut choice, parallel): (Option<Given<ToolChoice>>, Option<Given<bool>>),
     flavour: Flavour,
-    out: &mut Map<String, Value>,
+    out: &mut Object<'_>,
     losses: &mut Losses,
 ) {
     // LM Studio takes words alone for the choice: "one of them" of one tool says the same as its name.
@@ -130,83 +138,109 @@ fn write_tools(
         tools = Tool::only(tools, name);
         *value = ToolChoice::Required;
     }
-    let mut written = Vec::with_capacity(tools.len());
-    for tool in tools {
-        match tool {
-            Tool::Other(given) if given.value["type"] == "custom" && given.value.get("custom").is_some() => {
-                written.push(given.value);
+    tools.retain_mut(|tool| match tool {
+        Tool::Other(given) => {
+            let own = given.value["type"] == "custom" && given.value.get("custom").is_some();
+            if !own {
+                losses.add(given.at);
             }
-            Tool::Other(given) => losses.add(given.at),
-            Tool::Function { name, description, parameters, strict, rest } => {
-                let mut function = Map::new();
-                function.insert("name".to_owned(), name.into());
-                if let Some(description) = description {
-                    function.insert("description".to_owned(), description.into());
-                }
-                function.extend(parameters.map(|schema| ("parameters".to_owned(), schema)));
-                function.extend(strict.map(|strict| ("strict".to_owned(), strict.value.into())));
-                rest.lose(losses);
-                written.push(json!({"type": "function", "function": function}));
-            }
+            own
         }
-    }
-    if written.is_empty() {
+        Tool::Function { rest, .. } => {
+            rest.keep(&[], losses);
+            true
+        }
+    });
+    if tools.is_empty() {
         losses.unless(choice.filter(|given| given.value != ToolChoice::None), &ToolChoice::Auto);
         losses.unless(parallel, &true);
         return;
     }
-    out.insert("tools".to_owned(), written.into());
-    let choice = choice.and_then(|given| match given.value {
-        ToolChoice::Auto => Some("auto".into()),
-        ToolChoice::None => Some("none".into()),
-        ToolChoice::Required => Some("required".into()),
-        ToolChoice::Named(name) => Some(json!({"type": "function", "function": {"name": name}})),
-        ToolChoice::Other(value) if value.get("allowed_tools").or(value.get("custom")).is_some() => Some(value),
-        ToolChoice::Other(_) => {
-            losses.add(given.at);
-            None
-        }
-    });
-    out.extend(choice.map(|choice| ("tool_choice".to_owned(), choice)));
-    out.extend(parallel.map(|given| ("parallel_tool_calls".to_owned(), given.value.into())));
+    out.list("tools", |list| tools.into_iter().for_each(|tool| write_tool(tool, list)));
+    if let Some(choice) = choice {
+        write_choice(choice, out, losses);
+    }
+    out.some("parallel_tool_calls", parallel.map(|given| given.value));
 }
 
-fn write_format(format: Given<Format>, flavour: Flavour, out: &mut Map<String, Value>, losses: &mut Losses) {
-    let value = match format.value {
-        Format::Text => json!({"type": "text"}),
+fn write_tool(tool: Tool, list: &mut List<'_>) {
+    match tool {
+        Tool::Other(given) => given.value.write(list.item()),
+        Tool::Function { name, description, parameters, strict, rest: _ } => list.object(|out| {
+            out.put("type", "function");
+            out.object("function", |out| {
+                out.put("name", name);
+                out.some("description", description);
+                out.some("parameters", parameters);
+                out.some("strict", strict.map(|given| given.value));
+            });
+        }),
+    }
+}
+
+fn write_choice(choice: Given<ToolChoice>, out: &mut Object<'_>, losses: &mut Losses) {
+    match choice.value {
+        ToolChoice::Auto => out.put("tool_choice", "auto"),
+        ToolChoice::None => out.put("tool_choice", "none"),
+        ToolChoice::Required => out.put("tool_choice", "required"),
+        ToolChoice::Named(name) => out.object("tool_choice", |out| {
+            out.put("type", "function");
+            out.object("function", |out| out.put("name", name));
+        }),
+        ToolChoice::Other(value) if value.get("allowed_tools").or(value.get("custom")).is_some() => {
+            out.put("tool_choice", value);
+        }
+        ToolChoice::Other(_) => losses.add(choice.at),
+    }
+}
+
+fn write_format(format: Given<Format>, flavour: Flavour, out: &mut Object<'_>, losses: &mut Losses) {
+    match format.value {
+        Format::Text => out.object("response_format", |out| out.put("type", "text")),
         // LM Studio knows JSON by a schema only; this one is that of any object.
-        Format::Json if flavour == Flavour::LmStudio => {
-            json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}})
-        }
-        Format::Json => json!({"type": "json_object"}),
-        Format::Schema { name, description, schema, strict } => {
-            let mut inner = Map::new();
-            inner.insert("name".to_owned(), name.map_or_else(|| "answer".to_owned(), |given| given.value).into());
-            inner.extend(description.map(|given| ("description".to_owned(), given.value.into())));
-            inner.insert("schema".to_owned(), schema);
-            inner.extend(strict.map(|given| ("strict".to_owned(), given.value.into())));
-            json!({"type": "json_schema", "json_schema": inner})
-        }
-        Format::Other(_) => return losses.add(format.at),
-    };
-    out.insert("response_format".to_owned(), value);
+        Format::Json if flavour == Flavour::LmStudio => write_schema(out, |out| {
+            out.put("name", "answer");
+            out.object("schema", |out| out.put("type", "object"));
+        }),
+        Format::Json => out.object("response_format", |out| out.put("type", "json_object")),
+        Format::Schema { name, description, schema, strict } => write_schema(out, |out| {
+            out.put("name", name.as_ref().map_or("answer", |given| &given.value));
+            out.some("description", description.map(|given| given.value));
+            out.put("schema", schema);
+            out.some("strict", strict.map(|given| given.value));
+        }),
+        Format::Other(_) => losses.add(format.at),
+    }
 }
 
-fn write_thinking(thinking: Thinking, flavour: Flavour, out: &mut Map<String, Value>, losses: &mut Losses) {
+fn write_schema(out: &mut Object<'_>, fill: impl FnOnce(&mut Object<'_>)) {
+    out.object("response_format", |out| {
+        out.put("type", "json_schema");
+        out.object("json_schema", fill);
+    });
+}
+
+fn write_thinking(thinking: Thinking, flavour: Flavour, rest: &mut Rest, out: &mut Object<'_>, losses: &mut Losses) {
     let effort = thinking.as_effort();
     let Thinking { enabled, effort: _, budget: _, display } = thinking;
     losses.given(display.filter(|given| !matches!(given.value.as_str(), "auto" | "summarized")));
     let on = enabled.as_ref().is_none_or(|given| given.value);
     if let Some(effort) = effort.filter(|_| on) {
-        out.insert("reasoning_effort".to_owned(), effort.word().into());
+        out.put("reasoning_effort", effort.word());
         return;
     }
     let Some(enabled) = enabled else { return };
     match flavour {
         // The chat templates of Qwen and others read the one name, those of DeepSeek and Granite the other.
         Flavour::Vllm => {
-            let switch = json!({"enable_thinking": enabled.value, "thinking": enabled.value});
-            out.insert("chat_template_kwargs".to_owned(), switch);
+            out.object("chat_template_kwargs", |out| {
+                out.put("enable_thinking", enabled.value);
+                out.put("thinking", enabled.value);
+            });
+            // The client's own stand in the same place.
+            if rest.fields.shift_remove("chat_template_kwargs").is_some() {
+                losses.add(rest.at.name("chat_template_kwargs"));
+            }
         }
         _ => losses.add(enabled.at),
     }
@@ -217,7 +251,7 @@ pub(crate) fn write_sampling(
     sampling: Sampling,
     flavour: Flavour,
     model: &str,
-    out: &mut Map<String, Value>,
+    out: &mut Object<'_>,
     losses: &mut Losses,
 ) {
     let Sampling {
@@ -239,8 +273,8 @@ pub(crate) fn write_sampling(
         num_ctx,
         keep_alive,
     } = sampling;
-    let mut number = |name: &str, given: Option<Given<Number>>, known: bool| match given {
-        Some(given) if known => drop(out.insert(name.to_owned(), given.value.into())),
+    let mut number = |name: &'static str, given: Option<Given<Number>>, known: bool| match given {
+        Some(given) if known => out.put(name, given.value),
         other => losses.given(other),
     };
     let local = flavour != Flavour::OpenAi;
@@ -257,20 +291,17 @@ pub(crate) fn write_sampling(
     number("num_ctx", num_ctx, false);
     // A limit below zero is none, which is what leaving the field out says.
     if let Some(limit) = max_tokens.filter(|given| given.value > 0) {
-        out.insert(flavour.max_tokens(model).to_owned(), limit.value.into());
+        out.put(flavour.max_tokens(model), limit.value);
     }
-    let others = [
-        ("stop", stop.filter(|given| !given.value.is_empty()).map(|given| given.value.into())),
-        ("n", n.map(|given| given.value.into())),
-        ("logprobs", logprobs.map(|given| given.value.into())),
-        ("top_logprobs", top_logprobs.map(|given| given.value.into())),
-        ("logit_bias", logit_bias.map(|given| given.value.into())),
-    ];
-    out.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    out.some("stop", stop.map(|given| given.value).filter(|texts| !texts.is_empty()));
+    out.some("n", n.map(|given| given.value));
+    out.some("logprobs", logprobs.map(|given| given.value));
+    out.some("top_logprobs", top_logprobs.map(|given| given.value));
+    out.some("logit_bias", logit_bias.map(|given| given.value));
     // Below zero it means "for ever", which LM Studio has no word for.
     let whole = |seconds: f64| (seconds >= 0.0).then(|| seconds.ceil() as u64);
     match keep_alive.map(|given| (keep_seconds(&given.value).and_then(whole), given.at)) {
-        Some((Some(seconds), _)) if flavour == Flavour::LmStudio => drop(out.insert("ttl".to_owned(), seconds.into())),
+        Some((Some(seconds), _)) if flavour == Flavour::LmStudio => out.put("ttl", seconds),
         Some((_, at)) => losses.add(at),
         None => {}
     }

@@ -1,23 +1,22 @@
 //! Switches for thinking that OpenAI's API lacks, and that clients put beside its fields.
 
-use serde_json::Value;
-
 use super::request_read::set_effort;
 use crate::canonical::{Fields, Given, Invalid, Thinking};
 
 /// Reads Ollama's `think`, Anthropic's `thinking` and the switches of chat templates. What stands under OpenAI's own
 /// names comes first.
-pub(super) fn read(body: &mut Fields, thinking: &mut Thinking) -> Result<(), Invalid> {
+pub(super) fn read(body: &mut Fields<'_>, thinking: &mut Thinking) -> Result<(), Invalid> {
     let mut told = Thinking::default();
-    match body.take("think") {
-        Some(Given { value: Value::Bool(on), at }) => told.enabled = Some(Given::new(on, at)),
-        Some(Given { value: Value::String(word), at }) => set_effort(&mut told, Given::new(word, at))?,
-        Some(Given { at, .. }) => return Err(Invalid::new(at, "true, false or how hard to think")),
-        None => {}
+    if let Some(Given { value, at }) = body.take("think") {
+        match (value.boolean(), value.text()) {
+            (Some(on), _) => told.enabled = Some(Given::new(on, at)),
+            (None, Some(word)) => set_effort(&mut told, Given::new(word.into_owned(), at))?,
+            (None, None) => return Err(Invalid::new(at, "true, false or how hard to think")),
+        }
     }
     if let Some(mut switch) = body.object("thinking")? {
         let at = switch.place();
-        match switch.peek("type") {
+        match switch.peek("type").as_deref() {
             Some("enabled" | "adaptive") => told.enabled = Some(Given::new(true, at)),
             Some("disabled") => told.enabled = Some(Given::new(false, at)),
             _ => return Err(Invalid::new(at.field("type"), "enabled, adaptive or disabled")),

@@ -1,9 +1,8 @@
 //! OpenAI's usage numbers.
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::{canonical::Usage, dialect::lenient, json::object};
+use crate::{canonical::Usage, dialect::lenient, json::Object};
 
 /// `usage` as chat completions, completions, embeddings and responses write it: each under one of two names, or both.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -54,22 +53,18 @@ impl From<UsageWire> for Usage {
     }
 }
 
-/// `usage` for chat completions and completions; details only where they are known.
-pub(crate) fn usage_value(usage: &Usage) -> Value {
-    let mut value = object! {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.total(),
-    };
+/// Writes `usage` for chat completions and completions; details only where they are known.
+pub(crate) fn write_usage(usage: &Usage, out: &mut Object<'_>) {
+    out.put("prompt_tokens", usage.input);
+    out.put("completion_tokens", usage.output);
+    out.put("total_tokens", usage.total());
     if usage.cached.is_some() || usage.cache_write.is_some() {
-        let mut details = object! {"cached_tokens": usage.cached.unwrap_or_default()};
-        if let Some(written) = usage.cache_write {
-            details["cache_write_tokens"] = written.into();
-        }
-        value["prompt_tokens_details"] = details;
+        out.object("prompt_tokens_details", |out| {
+            out.put("cached_tokens", usage.cached.unwrap_or_default());
+            out.some("cache_write_tokens", usage.cache_write);
+        });
     }
     if let Some(reasoning) = usage.reasoning {
-        value["completion_tokens_details"] = object! {"reasoning_tokens": reasoning};
+        out.object("completion_tokens_details", |out| out.put("reasoning_tokens", reasoning));
     }
-    value
 }

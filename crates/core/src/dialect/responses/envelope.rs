@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     canonical::{Stop, Usage},
     dialect::{ErrorInfo, ErrorKind, Identity},
+    json::Node,
 };
 
 /// Fields of a request that its answer repeats, with what stands there when the client did not send them.
@@ -40,8 +41,8 @@ pub(super) enum Status<'a> {
 }
 
 impl Envelope {
-    pub(super) fn new(body: &Value) -> Self {
-        let given = |name: &str| body.get(name).filter(|value| !value.is_null()).cloned();
+    pub(super) fn new(body: Node<'_>) -> Self {
+        let given = |name: &str| body.get(name).filter(|value| !value.is_null()).map(Node::value);
         let fallback = |text: &str| serde_json::from_str(text).expect("the defaults above are JSON");
         let repeated = REPEATED.iter();
         let pair = |(name, text): &(&str, &str)| ((*name).to_owned(), given(name).unwrap_or_else(|| fallback(text)));

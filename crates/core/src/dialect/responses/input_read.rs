@@ -1,19 +1,19 @@
 //! Reads the `input` of a responses request: a text, or a list of items.
 
-use serde_json::Value;
-
 use super::items::{SEALED, SIGNED};
-use crate::canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult};
+use crate::{
+    canonical::{Fields, Given, Image, Invalid, Message, Part, Place, Role, Thought, ToolCall, ToolResult},
+    json::Node,
+};
 
 /// Reads `input`. What the model said, thought and called in a row becomes one message.
-pub(super) fn read_input(input: Given<Value>) -> Result<Vec<Message>, Invalid> {
-    let items = match input.value {
-        Value::String(text) => return Ok(vec![Message::new(Role::User, vec![Part::text(text)])]),
-        Value::Array(items) => items,
-        _ => return Err(Invalid::new(input.at, "a string or a list of items")),
-    };
+pub(super) fn read_input(input: Given<Node<'_>>) -> Result<Vec<Message>, Invalid> {
+    if let Some(text) = input.value.text() {
+        return Ok(vec![Message::new(Role::User, vec![Part::text(text)])]);
+    }
+    let items = input.value.items().ok_or_else(|| Invalid::new(input.at, "a string or a list of items"))?;
     let mut messages: Vec<Message> = Vec::new();
-    for (i, item) in items.into_iter().enumerate() {
+    for (i, item) in items.enumerate() {
         let message = read_item(Fields::new(Place::ROOT.item("input", i), item)?)?;
         match messages.last_mut() {
             Some(last) if last.role == Role::Assistant && message.role == Role::Assistant => {
@@ -26,11 +26,11 @@ pub(super) fn read_input(input: Given<Value>) -> Result<Vec<Message>, Invalid> {
     Ok(messages)
 }
 
-fn read_item(mut item: Fields) -> Result<Message, Invalid> {
+fn read_item(mut item: Fields<'_>) -> Result<Message, Invalid> {
     let at = item.place();
-    let kind = item.peek("type").unwrap_or("message").to_owned();
+    let kind = item.peek("type").unwrap_or("message".into());
     item.forget(&["type", "status"]);
-    match kind.as_str() {
+    match &*kind {
         "message" => read_message(item),
         "function_call" => {
             item.forget(&["id"]);
@@ -54,13 +54,13 @@ fn read_item(mut item: Fields) -> Result<Message, Invalid> {
             Ok(Message { rest: item.rest(), ..Message::new(Role::Assistant, vec![Part::Thought(thought)]) })
         }
         _ => {
-            let other = Part::Other(Given::new(Value::Object(item.rest().fields), at));
+            let other = Part::Other(Given::new(item.other(), at));
             Ok(Message::new(Role::Assistant, vec![other]))
         }
     }
 }
 
-fn read_message(mut item: Fields) -> Result<Message, Invalid> {
+fn read_message(mut item: Fields<'_>) -> Result<Message, Invalid> {
     item.forget(&["id", "phase"]);
     let role = match item.required("role")?.as_str() {
         "user" => Role::User,
@@ -73,26 +73,23 @@ fn read_message(mut item: Fields) -> Result<Message, Invalid> {
     Ok(Message { role, parts, name: None, rest: item.rest() })
 }
 
-fn read_content(content: Option<Given<Value>>) -> Result<Vec<Part>, Invalid> {
+fn read_content(content: Option<Given<Node<'_>>>) -> Result<Vec<Part>, Invalid> {
     let Some(Given { value, at }) = content else { return Ok(Vec::new()) };
-    match value {
-        Value::String(text) if text.is_empty() => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![Part::text(text)]),
-        Value::Array(items) => {
-            let mut parts = Vec::with_capacity(items.len());
-            for (i, item) in items.into_iter().enumerate() {
-                let part = read_part(Fields::new(at.at(i), item)?, &mut parts)?;
-                parts.push(part);
-            }
-            Ok(parts)
-        }
-        _ => Err(Invalid::new(at, "a string or a list of parts")),
+    if let Some(text) = value.text() {
+        return Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] });
     }
+    let items = value.items().ok_or_else(|| Invalid::new(at, "a string or a list of parts"))?;
+    let mut parts = Vec::new();
+    for (i, item) in items.enumerate() {
+        let part = read_part(Fields::new(at.at(i), item)?, &mut parts)?;
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
-fn read_part(mut part: Fields, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
+fn read_part(mut part: Fields<'_>, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
     let at = part.place();
-    match part.peek("type").unwrap_or_default() {
+    match &*part.peek("type").unwrap_or_default() {
         "input_text" | "output_text" | "text" => {
             part.forget(&["type", "annotations", "logprobs"]);
             Ok(Part::Text { text: part.required("text")?, rest: part.rest() })
@@ -114,17 +111,17 @@ fn read_part(mut part: Fields, parts: &mut Vec<Part>) -> Result<Part, Invalid> {
             let name = part.string("filename")?;
             Ok(Part::File { url, name, rest: part.rest() })
         }
-        _ => Ok(Part::Other(Given::new(Value::Object(part.rest().fields), at))),
+        _ => Ok(Part::Other(Given::new(part.other(), at))),
     }
 }
 
 /// A thought: its words in `content` or `summary`, its seal in `encrypted_content`.
-fn read_reasoning(item: &mut Fields) -> Result<Thought, Invalid> {
+fn read_reasoning(item: &mut Fields<'_>) -> Result<Thought, Invalid> {
     let at = item.place();
     let mut text = String::new();
     for name in ["summary", "content"] {
         let mut words = Vec::new();
-        for (i, piece) in item.list(name)?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+        for (i, piece) in item.items(name)?.into_iter().enumerate() {
             let mut piece = Fields::new(at.item(name, i), piece)?;
             words.extend(piece.string("text")?.map(|given| given.value));
             piece.forget(&["type"]);
@@ -135,12 +132,13 @@ fn read_reasoning(item: &mut Fields) -> Result<Thought, Invalid> {
         }
     }
     let (mut signature, mut sealed) = (None, None);
-    if let Some(Given { value, at }) = item.string("encrypted_content")? {
+    let seal = item.look("encrypted_content");
+    if let (Some(Given { value, at }), Some(seal)) = (item.string("encrypted_content")?, seal) {
         match (value.strip_prefix(SIGNED), value.strip_prefix(SEALED)) {
             (Some(seal), _) => signature = Some(Given::new(seal.to_owned(), at)),
             (_, Some(data)) => sealed = Some(Given::new(data.to_owned(), at)),
             // Another provider's seal: nobody here can use it, so it is reported.
-            (None, None) => item.put_back("encrypted_content", value.into()),
+            (None, None) => item.put_back("encrypted_content", seal),
         }
     }
     item.forget(&["id"]);

@@ -1,7 +1,5 @@
 //! Reads a responses request.
 
-use serde_json::Value;
-
 use super::{envelope::Envelope, input_read::read_input};
 use crate::{
     canonical::{
@@ -9,6 +7,7 @@ use crate::{
         ToolChoice,
     },
     dialect::openai::{set_effort, telling},
+    json::Node,
 };
 
 /// Fields that point at something the client's own provider keeps. Without it the answer would be to another
@@ -19,8 +18,8 @@ pub(crate) const STATEFUL: &[&str] = &["background", "conversation", "previous_r
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_request(body: Value) -> Result<(Request, Envelope), Invalid> {
-    let envelope = Envelope::new(&body);
+pub(crate) fn read_request(body: Node<'_>) -> Result<(Request, Envelope), Invalid> {
+    let envelope = Envelope::new(body);
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name", "stream_options"]);
     let input = body.take("input").ok_or_else(|| Invalid::new(Place::ROOT.field("input"), "a string or a list"))?;
@@ -58,7 +57,7 @@ pub(crate) fn read_request(body: Value) -> Result<(Request, Envelope), Invalid> 
     Ok((request, envelope))
 }
 
-fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
+fn read_thinking(body: &mut Fields<'_>) -> Result<Thinking, Invalid> {
     let mut thinking = Thinking::default();
     if let Some(mut reasoning) = body.object("reasoning")? {
         if let Some(given) = reasoning.string("effort")? {
@@ -72,14 +71,18 @@ fn read_thinking(body: &mut Fields) -> Result<Thinking, Invalid> {
 }
 
 /// `include` asks for what is sent anyway, or for token probabilities; anything else stays in the rest.
-fn read_include(body: &mut Fields, sampling: &mut Sampling) -> Result<(), Invalid> {
+fn read_include(body: &mut Fields<'_>, sampling: &mut Sampling) -> Result<(), Invalid> {
+    let Some(whole) = body.look("include") else { return Ok(()) };
     let Some(list) = body.strings("include")? else { return Ok(()) };
-    for word in list.value {
-        match word.as_str() {
-            "message.output_text.logprobs" => sampling.logprobs = Some(Given::new(true, list.at)),
-            "reasoning.encrypted_content" => {}
-            _ => body.put_back("include", word.into()),
+    let known = |word: &String| match word.as_str() {
+        "message.output_text.logprobs" => {
+            sampling.logprobs = Some(Given::new(true, list.at));
+            true
         }
+        other => other == "reasoning.encrypted_content",
+    };
+    if list.value.iter().map(known).fold(false, |unknown, known| unknown | !known) {
+        body.put_back("include", whole);
     }
     Ok(())
 }
@@ -87,43 +90,43 @@ fn read_include(body: &mut Fields, sampling: &mut Sampling) -> Result<(), Invali
 /// What form the text must have, and how long it should be.
 type TextConfig = (Option<Given<Format>>, Option<Given<String>>);
 
-fn read_text(body: &mut Fields) -> Result<TextConfig, Invalid> {
+fn read_text(body: &mut Fields<'_>) -> Result<TextConfig, Invalid> {
     let Some(mut text) = body.object("text")? else { return Ok((None, None)) };
     let verbosity = text.string("verbosity")?;
     let format = text.object("format")?;
     body.absorb(text);
     let Some(mut format) = format else { return Ok((None, verbosity)) };
     let at = format.place();
-    let value = match format.peek("type") {
+    let value = match format.peek("type").as_deref() {
         Some("text") => Format::Text,
         Some("json_object") => Format::Json,
         Some("json_schema") => Format::Schema {
             name: format.string("name")?,
             description: format.string("description")?,
-            schema: format.take("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value,
+            schema: format.value("schema").ok_or_else(|| Invalid::new(at.field("schema"), "a JSON schema"))?.value,
             strict: format.boolean("strict")?,
         },
-        _ => return Ok((Some(Given::new(Format::Other(Value::Object(format.rest().fields)), at)), verbosity)),
+        _ => return Ok((Some(Given::new(Format::Other(format.other()), at)), verbosity)),
     };
     format.forget(&["type"]);
     body.absorb(format);
     Ok((Some(Given::new(value, at)), verbosity))
 }
 
-fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
+fn read_tools(body: &mut Fields<'_>) -> Result<Vec<Tool>, Invalid> {
     let mut tools = Vec::new();
-    for (i, value) in body.list("tools")?.map(|given| given.value).unwrap_or_default().into_iter().enumerate() {
+    for (i, value) in body.items("tools")?.into_iter().enumerate() {
         let mut tool = Fields::new(Place::ROOT.item("tools", i), value)?;
-        if tool.peek("type") != Some("function") {
+        if tool.peek("type").as_deref() != Some("function") {
             let at = tool.place();
-            tools.push(Tool::Other(Given::new(Value::Object(tool.rest().fields), at)));
+            tools.push(Tool::Other(Given::new(tool.other(), at)));
             continue;
         }
         tool.forget(&["type"]);
         tools.push(Tool::Function {
             name: tool.required("name")?,
             description: tool.string("description")?.map(|given| given.value),
-            parameters: tool.take("parameters").map(|given| given.value),
+            parameters: tool.value("parameters").map(|given| given.value),
             strict: tool.boolean("strict")?,
             rest: tool.rest(),
         });
@@ -131,18 +134,19 @@ fn read_tools(body: &mut Fields) -> Result<Vec<Tool>, Invalid> {
     Ok(tools)
 }
 
-fn read_tool_choice(body: &mut Fields) -> Result<Option<Given<ToolChoice>>, Invalid> {
+fn read_tool_choice(body: &mut Fields<'_>) -> Result<Option<Given<ToolChoice>>, Invalid> {
     let Some(given) = body.take("tool_choice") else { return Ok(None) };
-    let choice = match &given.value {
-        Value::String(word) => match word.as_str() {
+    let value = given.value;
+    let choice = match value.text() {
+        Some(word) => match &*word {
             "auto" => ToolChoice::Auto,
             "none" => ToolChoice::None,
             "required" => ToolChoice::Required,
             _ => return Err(Invalid::new(given.at, "auto, none, required or a named function")),
         },
-        value => match (value["type"].as_str(), value["name"].as_str()) {
-            (Some("function"), Some(name)) => ToolChoice::Named(name.to_owned()),
-            _ => ToolChoice::Other(value.clone()),
+        None => match (value.get("type").and_then(Node::text), value.get("name").and_then(Node::text)) {
+            (Some(kind), Some(name)) if kind == "function" => ToolChoice::Named(name.into_owned()),
+            _ => ToolChoice::Other(value.value()),
         },
     };
     Ok(Some(Given::new(choice, given.at)))
