@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body as _;
 use llm_router_core::dialect::Surface;
@@ -17,6 +17,7 @@ use crate::{
     body::{Body, BodyError},
     coding::Coding,
     error::Error,
+    gather::Gather,
     life::Life,
     memory::{Held, Memory},
     moment,
@@ -24,9 +25,6 @@ use crate::{
     state::State,
     upstream::Upstream,
 };
-
-/// How much memory is set aside for a body on its announcement alone, in bytes.
-const AHEAD: u64 = 1 << 20;
 
 /// Everything an endpoint has to answer one request.
 pub struct Call {
@@ -99,7 +97,7 @@ impl Call {
     }
 }
 
-/// Joins a body's frames. One frame, the common case, is not copied.
+/// Joins a body's frames.
 async fn collect(mut body: Body, most: usize, within: Duration, memory: &Memory) -> Result<(Bytes, Held), Error> {
     if body.size_hint().lower() > most as u64 {
         return Err(Error::BodyTooLarge(most));
@@ -108,9 +106,7 @@ async fn collect(mut body: Body, most: usize, within: Duration, memory: &Memory)
     memory.has_room(usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX))?;
     let mut held = memory.hold();
     let until = moment::after(within);
-    let announced = body.size_hint().exact().map_or(0, |n| n.min(AHEAD) as usize);
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
+    let mut gather = Gather::new(body.size_hint().exact(), most);
     loop {
         let frame = moment::within(until, pin!(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)))).await;
         let frame = match frame.map_err(|_| Error::BodyTimeout(within))? {
@@ -120,19 +116,11 @@ async fn collect(mut body: Body, most: usize, within: Duration, memory: &Memory)
             Some(Err(_)) => return Err(Error::BodyCut),
         };
         let Ok(data) = frame.into_data() else { continue };
-        if first.len() + joined.len() + data.len() > most {
+        if gather.len() + data.len() > most {
             return Err(Error::BodyTooLarge(most));
         }
         held.grow(data.len())?;
-        if first.is_empty() && joined.is_empty() {
-            first = data;
-            continue;
-        }
-        if joined.is_empty() {
-            joined.reserve(announced.max(first.len() + data.len()));
-            joined.extend_from_slice(&std::mem::take(&mut first));
-        }
-        joined.extend_from_slice(&data);
+        gather.add(data);
     }
-    Ok((if joined.is_empty() { first } else { joined.freeze() }, held))
+    Ok((gather.finish(), held))
 }

@@ -19,6 +19,7 @@ use llm_router_core::{
 
 use crate::{
     body::{Body, BodyError},
+    gather::Gather,
     headers,
     memory::{Full, Held, Memory},
     moment,
@@ -322,15 +323,15 @@ async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Upstream
 }
 
 async fn collect(answer: &mut Answer, most: usize) -> Result<Bytes, Stop> {
-    let mut whole = BytesMut::new();
+    let mut gather = Gather::new(answer.rest.size_hint().exact(), most);
     while let Some(data) = next(&mut answer.rest, answer.idle).await? {
-        if whole.len() + data.len() > most {
+        if gather.len() + data.len() > most {
             return Err(UpstreamError::Garbled(BodyError::TooLarge(most).into()).into());
         }
         answer.held.grow(data.len())?;
-        whole.extend_from_slice(&data);
+        gather.add(data);
     }
-    Ok(whole.freeze())
+    Ok(gather.finish())
 }
 
 /// Statuses that count against the provider and may be better elsewhere. A client's mistake never does.

@@ -76,6 +76,7 @@ mod detour;
 mod endpoint;
 pub mod error;
 mod forward;
+mod gather;
 mod headers;
 mod hedge;
 mod images;
