@@ -61,13 +61,12 @@ impl History {
         let mut past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Past { all: moments_of_all, providers } = &mut *past;
         for pool in state.pools() {
-            let view = metrics.model(&pool.model.name);
             all.queued += pool.queued();
             let of_model = providers.entry(Arc::clone(&pool.model.name)).or_default();
             let statuses = pool.balancer.status();
             for status in &statuses {
-                let counted = view.provider(&status.id);
-                let (tokens, calls, flying) = (counted.written(), counted.calls, status.in_flight);
+                let (tokens, calls) = metrics.progress(&pool.model.name, &status.id);
+                let flying = status.in_flight;
                 all = Moment {
                     tokens: all.tokens + tokens,
                     calls: all.calls + calls,

@@ -36,13 +36,6 @@ pub(crate) struct ProviderView {
     pub pieces: u64,
 }
 
-impl ProviderView {
-    /// Tokens written, where nobody counted them taken to be one a piece.
-    pub(crate) fn written(&self) -> u64 {
-        self.tokens[1] + self.pieces
-    }
-}
-
 impl ModelView {
     /// A provider's counters; zeros for one that was never counted.
     pub(crate) fn provider(&self, id: &str) -> ProviderView {
@@ -60,6 +53,14 @@ impl Metrics {
             outcomes: outcome_words().zip(series.counts.outcomes.iter().map(super::Counter::get)).collect(),
             providers: series.providers.iter().map(|p| (Arc::clone(&p.id), provider(p))).collect(),
         }
+    }
+
+    /// Tokens that a provider of a model wrote so far, where nobody counted them taken to be one a piece, and how often it
+    /// was asked. The history looks at every provider each second.
+    pub(crate) fn progress(&self, model: &str, id: &str) -> (u64, u64) {
+        let tables = self.tables.load();
+        let series = tables.models.get(model).and_then(|series| series.provider(id));
+        series.map_or((0, 0), |series| (series.tokens[1].get() + series.pieces.get(), series.calls.get()))
     }
 
     /// Requests under way.
