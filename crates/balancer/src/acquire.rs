@@ -12,7 +12,7 @@ use crate::error::{AcquireError, PickError};
 use crate::fleet::{Applicant, Event, Granted, Residency, Ticket};
 use crate::hash;
 use crate::lease::Lease;
-use crate::select::{Refusal, Selected};
+use crate::select::{Attempt, Refusal, Selected};
 use crate::strategy::Strategy;
 
 impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
@@ -30,7 +30,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         let begun = self.shared.clock.now();
         let mut waited = Duration::ZERO;
         loop {
-            let (error, recheck) = match self.try_pick(demand, self.shared.clock.now(), waited, None) {
+            let attempt = Attempt { demand, now: self.shared.clock.now(), waited, ahead: None };
+            let (error, recheck) = match self.try_pick(attempt) {
                 Ok(lease) => return Ok(lease),
                 Err(Refusal::Never(error)) => return Err(error.into()),
                 Err(Refusal::Wait(error, recheck)) => (error, recheck),
@@ -65,7 +66,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             let now = self.shared.clock.now();
             let class = hash::name(demand.class);
             let ahead = self.shared.needs.residency.then(|| ticket.ahead_of_class(class));
-            match self.try_pick(demand, now, now.since(begun).max(Duration::from_nanos(1)), ahead) {
+            let waited = now.since(begun).max(Duration::from_nanos(1));
+            match self.try_pick(Attempt { demand, now, waited, ahead }) {
                 Ok(lease) => return Ok(Some(lease)),
                 Err(Refusal::Never(error)) => return Err(error.into()),
                 Err(Refusal::Wait(_, next)) => {

@@ -15,7 +15,7 @@ use crate::lineup::{Known, Lineup};
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared};
-use crate::select::Refusal;
+use crate::select::{Attempt, Refusal};
 use crate::strategy::{AnyStrategy, Choice, Needs, Strategy};
 use crate::sync::lock;
 use crate::view::{Member, View};
@@ -63,7 +63,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         if self.shared.needs.permits && self.shared.store.is_some() {
             return Err(PickError::Stored);
         }
-        self.try_pick(demand, self.shared.clock.now(), Duration::ZERO, None).map_err(|refusal| match refusal {
+        let attempt = Attempt { demand, now: self.shared.clock.now(), waited: Duration::ZERO, ahead: None };
+        self.try_pick(attempt).map_err(|refusal| match refusal {
             Refusal::Wait(error, _) | Refusal::Never(error) => error,
         })
     }

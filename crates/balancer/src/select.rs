@@ -23,6 +23,17 @@ pub(crate) struct Selected {
     pub(crate) why: Option<Arc<Explanation>>,
 }
 
+/// One look for an endpoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) demand: &'a Demand<'a>,
+    pub(crate) now: Tick,
+    /// How long the demand has waited in line.
+    pub(crate) waited: Duration,
+    /// How many of the same class stand before it, if it is in line.
+    pub(crate) ahead: Option<u32>,
+}
+
 /// The endpoints that are full where none has a limit.
 pub(crate) static NOBODY: Mask = Mask::EMPTY;
 
@@ -35,42 +46,28 @@ pub(crate) enum Refusal {
 }
 
 impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
-    pub(crate) fn try_pick(
-        &self,
-        demand: &Demand<'_>,
-        now: Tick,
-        waited: Duration,
-        ahead: Option<u32>,
-    ) -> Result<Lease<T, C>, Refusal> {
-        if demand.tried.is_empty() && waited.is_zero() {
-            self.shared.budget.deposit(now);
+    pub(crate) fn try_pick(&self, attempt: Attempt<'_>) -> Result<Lease<T, C>, Refusal> {
+        if attempt.demand.tried.is_empty() && attempt.waited.is_zero() {
+            self.shared.budget.deposit(attempt.now);
         }
         let chosen = self.look(|snapshot, known, pool| {
-            let selected = match self.select_known(snapshot, known, demand, now, waited, ahead) {
+            let selected = match self.select_known(snapshot, known, attempt) {
                 Some(selected) => selected,
-                None => self.select(snapshot, known, demand, now, waited, ahead)?,
+                None => self.select(snapshot, known, attempt)?,
             };
             Ok((selected, pool))
         });
         let (selected, pool) = chosen?;
-        Ok(self.lease(pool, selected, demand, now))
+        Ok(self.lease(pool, selected, attempt.demand, attempt.now))
     }
 
     /// Chooses where it is known who is healthy: most of the time.
     #[inline]
-    fn select_known(
-        &self,
-        snapshot: &Snapshot<T, S, C>,
-        known: &mut Known,
-        demand: &Demand<'_>,
-        now: Tick,
-        waited: Duration,
-        ahead: Option<u32>,
-    ) -> Option<Selected> {
+    fn select_known(&self, snapshot: &Snapshot<T, S, C>, known: &mut Known, attempt: Attempt<'_>) -> Option<Selected> {
+        let Attempt { demand, now, waited, .. } = attempt;
         let (lineup, needs) = (&snapshot.lineup, &self.shared.needs);
         let (eligible, full) = known.sets(lineup, demand, needs.optimistic, self.shared.epoch(), now)?;
-        let ahead = if needs.residency { self.ahead(demand, ahead) } else { 0 };
-        let frame = self.frame(lineup, (eligible, full), now, waited, ahead);
+        let frame = self.frame(lineup, (eligible, full), now, waited, self.ahead(attempt));
         match self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand) {
             Choice::Use(index) if eligible.contains(index) => self.reserve(snapshot, &frame, index, demand, false),
             _ => None,
@@ -83,16 +80,14 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         &self,
         snapshot: &Snapshot<T, S, C>,
         known: &mut Known,
-        demand: &Demand<'_>,
-        now: Tick,
-        waited: Duration,
-        ahead: Option<u32>,
+        attempt: Attempt<'_>,
     ) -> Result<Selected, Refusal> {
+        let Attempt { demand, now, waited, .. } = attempt;
         let mut sieve = snapshot.lineup.sift_and_note(known, demand, self.shared.epoch(), now);
         if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
             return Ok(selected);
         }
-        let ahead = if self.shared.needs.residency { self.ahead(demand, ahead) } else { 0 };
+        let ahead = self.ahead(attempt);
         loop {
             if sieve.eligible.is_empty() {
                 return Err(refusal(&sieve, now));
@@ -112,9 +107,13 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         }
     }
 
-    /// How many of the same class wait, those before the demand if it is in line itself.
-    fn ahead(&self, demand: &Demand<'_>, known: Option<u32>) -> u32 {
-        known.unwrap_or_else(|| self.shared.fleet.waiting_of(crate::hash::name(demand.class)))
+    /// How many of the same class are served before the demand, where that matters.
+    #[inline]
+    fn ahead(&self, attempt: Attempt<'_>) -> u32 {
+        if !self.shared.needs.residency {
+            return 0;
+        }
+        attempt.ahead.unwrap_or_else(|| self.shared.fleet.waiting_of(crate::hash::name(attempt.demand.class)))
     }
 
     /// The first try of a request goes to an endpoint whose pause is over, if there is one: nothing else shows that it
