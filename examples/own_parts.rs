@@ -1,5 +1,5 @@
-//! A provider type and a strategy of one's own, found by the router because they are linked into the program: models name
-//! the one as their `api_type` and the other as their `strategy`, and `load::state` knows both.
+//! A provider type and a strategy of one's own, found by the router because they are linked into the program: models
+//! name the one as their `api_type` and the other as their `strategy`, and `load::state` knows both.
 //!
 //! `cargo run -p examples --bin own_parts`
 

@@ -1,5 +1,5 @@
-//! Images by URL for a provider that takes bytes alone: fetched from where the settings allow it, from nowhere else, and
-//! whatever the server does is a clear answer to the client.
+//! Images by URL for a provider that takes bytes alone: fetched from where the settings allow it, from nowhere else,
+//! and whatever the server does is a clear answer to the client.
 
 use std::{io::Write as _, sync::Arc};
 

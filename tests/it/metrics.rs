@@ -1,4 +1,5 @@
-//! Metrics as Prometheus meets them: every family well formed, numbers that are true, and no series of a client's making.
+//! Metrics as Prometheus meets them: every family well formed, numbers that are true, and no series of a client's
+//! making.
 
 use std::{collections::BTreeSet, io::Write as _, net::SocketAddr, process::Stdio};
 

@@ -1,5 +1,6 @@
-//! Clients that speak HTTP/1.0, such as nginx unless it is told otherwise: without chunks, only the connection's end tells
-//! where a stream ends. One that breaks off ends with a reset, or whoever stands between would pass it on as whole.
+//! Clients that speak HTTP/1.0, such as nginx unless it is told otherwise: without chunks, only the connection's end
+//! tells where a stream ends. One that breaks off ends with a reset, or whoever stands between would pass it on as
+//! whole.
 
 use std::io::ErrorKind;
 

@@ -41,7 +41,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             if let Some(observer) = &self.shared.observer {
                 observer.waited(waited, result.is_ok());
             }
-            // `None`: the endpoint that was handed over is gone. That takes a change of endpoints, so it is no busy loop.
+            // `None`: the endpoint that was handed over is gone. That takes a change of endpoints, so it is no busy
+            // loop.
             if let Some(lease) = result? {
                 return Ok(lease);
             }

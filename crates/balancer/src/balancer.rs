@@ -22,8 +22,8 @@ use crate::view::{Member, View};
 
 /// Picks one of several targets of type `T`, holds it, and learns from how it went.
 ///
-/// Picking and reserving are one call, which returns a [`Lease`]; nothing else counts. Cheap to share behind an [`Arc`];
-/// every method takes `&self`, and targets are shared by the threads that pick, so they are `Send + Sync`.
+/// Picking and reserving are one call, which returns a [`Lease`]; nothing else counts. Cheap to share behind an
+/// [`Arc`]; every method takes `&self`, and targets are shared by the threads that pick, so they are `Send + Sync`.
 pub struct Balancer<T: Send + Sync, S: Strategy = AnyStrategy, C: Clock = SystemClock> {
     latest: Latest<Snapshot<T, S, C>, Known>,
     /// The endpoints of the latest snapshot: this and leases keep targets alive, nothing else does.

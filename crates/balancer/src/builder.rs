@@ -75,8 +75,9 @@ impl<T: Send + Sync> BalancerBuilder<T> {
 }
 
 impl<T: Send + Sync, S: Strategy, C: Clock> BalancerBuilder<T, S, C> {
-    /// Chooses by this strategy: a value, such as [`strategy::LeastLoaded`](crate::strategy::LeastLoaded) or one of your
-    /// own, or one by its name, [`AnyStrategy::from_name`]. Default [`strategy::Balanced`](crate::strategy::Balanced).
+    /// Chooses by this strategy: a value, such as [`strategy::LeastLoaded`](crate::strategy::LeastLoaded) or one of
+    /// your own, or one by its name, [`AnyStrategy::from_name`]. Default
+    /// [`strategy::Balanced`](crate::strategy::Balanced).
     pub fn strategy<N: Strategy>(self, strategy: N) -> BalancerBuilder<T, N, C> {
         let Self { name, endpoints, strategy: _, clock, health, queue, budget, fleet, peers, observer, store } = self;
         BalancerBuilder { name, endpoints, strategy, clock, health, queue, budget, fleet, peers, observer, store }

@@ -24,7 +24,8 @@ pub struct Demand<'a> {
     pub deadline: Option<Tick>,
     /// Endpoints that already failed this request: never chosen.
     pub tried: Tried,
-    /// Every tag that the endpoint must have: `&[Tag::of("eu")]`. See [`EndpointConfig::tags`](crate::EndpointConfig::tags).
+    /// Every tag that the endpoint must have: `&[Tag::of("eu")]`. See
+    /// [`EndpointConfig::tags`](crate::EndpointConfig::tags).
     pub tags: &'a [Tag],
     /// A lease of a [store](crate::LeaseStore) is taken away after this time. Default one hour.
     pub max_hold: Duration,

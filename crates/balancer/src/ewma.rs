@@ -11,8 +11,8 @@ pub(crate) fn fade(seconds: f32, half_life: f32) -> f32 {
 
 /// An average that jumps up to a higher sample, comes down slowly, and forgets towards a seed when there are none.
 ///
-/// The peak-sensitive average of Finagle's `PeakEwma` with two changes for slow targets: it forgets towards the seed and
-/// not to zero, so that an idle target does not look free; and reading never writes. Value (seconds) and stamp
+/// The peak-sensitive average of Finagle's `PeakEwma` with two changes for slow targets: it forgets towards the seed
+/// and not to zero, so that an idle target does not look free; and reading never writes. Value (seconds) and stamp
 /// (milliseconds, wrapping after 49 days) share a word; zero means no sample yet.
 #[derive(Debug, Default)]
 pub(crate) struct Peak(AtomicU64);

@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 ///
 /// Each thread keeps the one it saw last and asks a single number whether that is still the latest, so that reading
 /// takes no lock and writes to nothing that other threads use: the count of an [`Arc`] would be such a thing. A thread
-/// keeps what was replaced until it reads again, so a value should hold nothing whose end matters. Its notes are its own,
-/// and gone when the value is.
+/// keeps what was replaced until it reads again, so a value should hold nothing whose end matters. Its notes are its
+/// own, and gone when the value is.
 pub(crate) struct Latest<V: Send + Sync, N: Send = ()> {
     current: Mutex<Arc<V>>,
     /// Grows with every replacement.
@@ -32,8 +32,8 @@ impl<V: Send + Sync, N: Send + Default> Latest<V, N> {
         Self { current: Mutex::new(Arc::new(value)), version: AtomicU64::new(0), seen: ThreadLocal::new() }
     }
 
-    /// Looks at the latest value and this thread's notes. Whoever looks again meanwhile, in the same thread, takes the way
-    /// of the first time and has notes of its own.
+    /// Looks at the latest value and this thread's notes. Whoever looks again meanwhile, in the same thread, takes the
+    /// way of the first time and has notes of its own.
     #[inline]
     pub(crate) fn read<R>(&self, look: impl FnOnce(&V, &mut N) -> R) -> R {
         if let Ok(mut seen) = self.seen.get_or_default().try_borrow_mut() {

@@ -116,8 +116,8 @@
 //!
 //! # Several processes
 //!
-//! [`BalancerBuilder::store`] has a [`LeaseStore`] grant the permits, so that limits hold over all processes; the module
-//! `store::redis` has one, and a program to begin with. [`LocalStore`] stands in for it in tests.
+//! [`BalancerBuilder::store`] has a [`LeaseStore`] grant the permits, so that limits hold over all processes; the
+//! module `store::redis` has one, and a program to begin with. [`LocalStore`] stands in for it in tests.
 //!
 //! # Time
 //!
@@ -132,8 +132,8 @@
 //! `first_available_optim`) with a store.
 //!
 //! While nobody waits in line, threads share no lock when they pick. Each remembers which endpoints may serve until the
-//! health of one changes, so that turns by weight cost the same however many there are, with limits or without; tags and
-//! tried endpoints cost an operation for each 64 endpoints. Strategies that compare look at every endpoint. A lease
+//! health of one changes, so that turns by weight cost the same however many there are, with limits or without; tags
+//! and tried endpoints cost an operation for each 64 endpoints. Strategies that compare look at every endpoint. A lease
 //! allocates nothing, unless it waits, is explained, comes from a store, or is the first after such a change. A target
 //! that was replaced is dropped with its last lease.
 //!

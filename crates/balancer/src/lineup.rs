@@ -53,8 +53,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Who may serve this demand and who is only full, if that is known: nobody's health has changed, no pause has ended,
-    /// and somebody is left. With `optimistic` those that are full count as eligible, which saves looking at
+    /// Who may serve this demand and who is only full, if that is known: nobody's health has changed, no pause has
+    /// ended, and somebody is left. With `optimistic` those that are full count as eligible, which saves looking at
     /// each.
     #[inline]
     pub(crate) fn sets(

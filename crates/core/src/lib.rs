@@ -1,5 +1,5 @@
-//! What a request, a model, a provider, a prompt and the settings are; nothing in flight. Translates between the APIs of
-//! OpenAI, Ollama, LM Studio and Anthropic: bytes in, bytes out, without I/O.
+//! What a request, a model, a provider, a prompt and the settings are; nothing in flight. Translates between the APIs
+//! of OpenAI, Ollama, LM Studio and Anthropic: bytes in, bytes out, without I/O.
 //!
 //! ```
 //! use llm_router_core::{
@@ -34,15 +34,16 @@
 //!
 //! # The map
 //!
-//! - [`translate`]: a request for another API, and its answer back, whole ([`ReplyTranslator::whole`]) or piece by piece
-//!   ([`ReplyTranslator::frame`]). It goes through one form of all of them, [`canonical`]; [`dialect`] has the errors and
-//!   the family of each API.
-//! - [`operation::Operation`] is one request format with its answer format; an [`api_type::ApiType`] says which of them a
-//!   kind of server offers, where, and how it wants its key. A crate adds its own with `inventory::submit!`.
-//! - [`settings::Settings`] and [`catalogue::Catalogue`] are read from texts and checked as a whole; what is wrong comes
-//!   back all at once, as [`problem::Problems`]. [`secret::Secret`] keeps keys out of logs.
+//! - [`translate`]: a request for another API, and its answer back, whole ([`ReplyTranslator::whole`]) or piece by
+//!   piece ([`ReplyTranslator::frame`]). It goes through one form of all of them, [`canonical`]; [`dialect`] has the
+//!   errors and the family of each API.
+//! - [`operation::Operation`] is one request format with its answer format; an [`api_type::ApiType`] says which of them
+//!   a kind of server offers, where, and how it wants its key. A crate adds its own with `inventory::submit!`.
+//! - [`settings::Settings`] and [`catalogue::Catalogue`] are read from texts and checked as a whole; what is wrong
+//!   comes back all at once, as [`problem::Problems`]. [`secret::Secret`] keeps keys out of logs.
 //! - [`prompts::Prompts`]: system prompts by name and language, built in or from a folder.
-//! - [`codec`]: server-sent events and lines of JSON. [`json`]: a look at a body, and a new model name in it, without a tree.
+//! - [`codec`]: server-sent events and lines of JSON. [`json`]: a look at a body, and a new model name in it, without a
+//!   tree.
 //!
 //! [`ReplyTranslator::whole`]: translate::ReplyTranslator::whole
 //! [`ReplyTranslator::frame`]: translate::ReplyTranslator::frame

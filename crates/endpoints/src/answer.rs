@@ -13,12 +13,13 @@ use crate::{
 /// The route that is noted of a request that has none.
 const UNMATCHED: &str = "unmatched";
 
-/// Answers a request from a snapshot, by way of `upstream`; `observer` is told when it is over, and `()` is one that does
-/// not care. Errors are answers, in the dialect of the route.
+/// Answers a request from a snapshot, by way of `upstream`; `observer` is told when it is over, and `()` is one that
+/// does not care. Errors are answers, in the dialect of the route.
 ///
 /// The request is called what its header `x-request-id` says, else a number drawn for it; the record has it
-/// ([`Facts::id`](crate::Facts::id)), the answer's headers do not. What a server does around that is the caller's: the limits of connections and of requests under way, CORS, and catching an endpoint's panic. The
-/// future may be dropped at any time, and so may the body of the answer; the provider's place is free then.
+/// ([`Facts::id`](crate::Facts::id)), the answer's headers do not. What a server does around that is the caller's: the
+/// limits of connections and of requests under way, CORS, and catching an endpoint's panic. The future may be dropped
+/// at any time, and so may the body of the answer; the provider's place is free then.
 pub async fn answer(
     state: &Arc<State>,
     upstream: Arc<dyn Upstream>,

@@ -1,6 +1,6 @@
 //! A way around what a server of some type usually offers and this one lacks: OpenAI-compatible servers without
-//! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What is
-//! asked there is translated, as for a provider of a type that never has it.
+//! `responses` or `completions`, LM Studio without its own paths, Anthropic-compatible ones that count no tokens. What
+//! is asked there is translated, as for a provider of a type that never has it.
 
 use std::{
     pin::Pin,
@@ -23,7 +23,8 @@ use crate::{
     upstream::{Upstream, UpstreamError},
 };
 
-/// The longest refusal that is read for its reason, in bytes: a longer one is a page, of a server that knows no such path.
+/// The longest refusal that is read for its reason, in bytes: a longer one is a page, of a server that knows no such
+/// path.
 const LONGEST: usize = 64 * 1024;
 
 /// Whether an answer may mean that the server has no such path, and there is another way to ask.

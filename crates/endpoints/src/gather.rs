@@ -7,9 +7,9 @@ const AHEAD: usize = 1 << 20;
 
 /// What has come of a body.
 ///
-/// One frame, the common case, is not copied. Memory that grows by doubling holds a body three times while it moves, and
-/// stays up to twice as large; so once [`AHEAD`] of a body has come there is room for all that was announced, and where
-/// nothing was, it lies in pieces until its end, each of which is given back when it has been joined.
+/// One frame, the common case, is not copied. Memory that grows by doubling holds a body three times while it moves,
+/// and stays up to twice as large; so once [`AHEAD`] of a body has come there is room for all that was announced, and
+/// where nothing was, it lies in pieces until its end, each of which is given back when it has been joined.
 #[derive(Debug, Default)]
 pub(crate) struct Gather {
     announced: Option<usize>,

@@ -52,13 +52,13 @@
 //!
 //! # The map
 //!
-//! - [`State`] is one snapshot of settings, models, prompts, routes and balancers; a [`Pool`] is a model and the balancer
-//!   over its providers, each made ready as a [`Target`]. [`answer`] answers a request from it.
-//! - An [`Endpoint`] has [routes](route::Route) and answers a [`Call`], or says why not with an [`Error`]. Three ways to
-//!   write one: implement it; declare a [`Passthrough`]; or write a [`text::Prompted`], which asks a model with a prompt.
-//!   It registers itself with `inventory::submit! { Registration(&…) }`, in this crate or any other.
-//! - [`forward`] is the way to a provider: it picks one, sends, takes another when the first fails, and hands the answer
-//!   on in a [`Body`] that settles the lease at its end.
+//! - [`State`] is one snapshot of settings, models, prompts, routes and balancers; a [`Pool`] is a model and the
+//!   balancer over its providers, each made ready as a [`Target`]. [`answer`] answers a request from it.
+//! - An [`Endpoint`] has [routes](route::Route) and answers a [`Call`], or says why not with an [`Error`]. Three ways
+//!   to write one: implement it; declare a [`Passthrough`]; or write a [`text::Prompted`], which asks a model with a
+//!   prompt. It registers itself with `inventory::submit! { Registration(&…) }`, in this crate or any other.
+//! - [`forward`] is the way to a provider: it picks one, sends, takes another when the first fails, and hands the
+//!   answer on in a [`Body`] that settles the lease at its end.
 //! - [`Upstream`] carries one request to one target; `llm-router-server` has the one with sockets.
 //! - An [`Observer`] is told the [`Facts`] of every request when it is over; a [`Record`] gathers them.
 //! - [`Memory`] bounds what bodies may take in all; [`Life`] tells requests under way when the process ends.

@@ -1,9 +1,9 @@
 //! The present moment, read once a poll, and one timer for all that a connection waits for.
 //!
 //! A request asks a score of times what time it is and sets a handful of alarms, of which hardly any ever rings. Every
-//! reading of the machine's clock costs some 25 ns, and every timer several times that. Whoever drives requests wraps each
-//! poll in [`poll`]: within it all readings are one, and alarms are gathered instead of set. Outside of it each reading is
-//! its own, and so is each timer.
+//! reading of the machine's clock costs some 25 ns, and every timer several times that. Whoever drives requests wraps
+//! each poll in [`poll`]: within it all readings are one, and alarms are gathered instead of set. Outside of it each
+//! reading is its own, and so is each timer.
 
 use std::{
     cell::Cell,
@@ -48,8 +48,8 @@ impl Drop for End {
     }
 }
 
-/// Does the work of one poll of a task, which takes no time as far as [`now`] and [`wall`] can tell. Also gives the moment at
-/// which the task must be polled again at the latest, if there is one.
+/// Does the work of one poll of a task, which takes no time as far as [`now`] and [`wall`] can tell. Also gives the
+/// moment at which the task must be polled again at the latest, if there is one.
 pub fn poll<T>(cx: &mut Context<'_>, work: impl FnOnce(&mut Context<'_>) -> T) -> (T, Option<Instant>) {
     let _end = End;
     PRESENT.with(|present| present.task.set(Some(cx.waker().data())));
@@ -96,7 +96,8 @@ pub fn wall() -> SystemTime {
     })
 }
 
-/// Rings at a moment that may be another one with every poll. A timer of its own is made only where nobody gathers alarms.
+/// Rings at a moment that may be another one with every poll. A timer of its own is made only where nobody gathers
+/// alarms.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 

@@ -252,7 +252,8 @@ impl State {
     }
 
     /// Builds the snapshot that follows another. It has that one's balancers where model and strategy are the same,
-    /// still with the endpoints of before: [`State::take_over`] gives them theirs. `leases` are for the other balancers.
+    /// still with the endpoints of before: [`State::take_over`] gives them theirs. `leases` are for the other
+    /// balancers.
     ///
     /// # Errors
     /// [`StateError`]; then nothing has changed.

@@ -22,7 +22,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// status is an answer. [`Target::place`] says where to, and [`Target::provider`] has its id and address.
 pub trait Upstream: Send + Sync + 'static {
     /// Sends `request`, whose URI is the path and query alone, and waits for the head of the answer: at most
-    /// `response_header` of [`Target::timeouts`], after at most `connect` for a connection. Nobody else keeps these two.
+    /// `response_header` of [`Target::timeouts`], after at most `connect` for a connection. Nobody else keeps these
+    /// two.
     ///
     /// Dropping the future, or the body of the answer before its end, closes the connection at once.
     fn send<'a>(

@@ -1,5 +1,6 @@
 //! A scripted LLM provider: OpenAI, vLLM, llama.cpp, Ollama, LM Studio and Anthropic answers over a real socket, at a
-//! chosen pace and with chosen faults. It is the demo back-end, `llm-router mock`, and the upstream of tests and benches.
+//! chosen pace and with chosen faults. It is the demo back-end, `llm-router mock`, and the upstream of tests and
+//! benches.
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,11 +46,12 @@
 //!
 //! Tokens are words with the space before them, counted alike in prompts and answers. `max_tokens` cuts the answer and
 //! ends it with the dialect's word for it, stop sequences do too. Embeddings are unit vectors that depend on the text
-//! alone. The system prompt of each request stands in [`Seen::system`]. See [`Script`] for everything that can be changed.
+//! alone. The system prompt of each request stands in [`Seen::system`]. See [`Script`] for everything that can be
+//! changed.
 //!
 //! # Running it
-//! [`Mock::serve`] runs where the caller puts it and spawns its connections on the caller's runtime: this crate is a tool
-//! at the edge of the tree, not part of the router.
+//! [`Mock::serve`] runs where the caller puts it and spawns its connections on the caller's runtime: this crate is a
+//! tool at the edge of the tree, not part of the router.
 
 mod ask;
 mod connection;

@@ -13,9 +13,9 @@ use crate::failure::KINDS;
 
 /// A script: defaults for every request of a server, or what one request asks to differ.
 ///
-/// A script is text: directives separated by spaces, semicolons or line ends, each `name=value` or a bare `name`.
-/// A value that holds spaces stands in double quotes; inside them `\"`, `\\` and `\n` are understood.
-/// [`Script::grammar`] lists every directive, as below. The empty text is the plain, quick, faultless provider. Delays are no faults:
+/// A script is text: directives separated by spaces, semicolons or line ends, each `name=value` or a bare `name`. A
+/// value that holds spaces stands in double quotes; inside them `\"`, `\\` and `\n` are understood. [`Script::grammar`]
+/// lists every directive, as below. The empty text is the plain, quick, faultless provider. Delays are no faults:
 /// `fail-first`, `fail-after` and `chance` do not limit them; what keeps some requests alone waiting is `stall`.
 ///
 /// One request can differ from the server's script in three ways, later ones winning directive by directive:

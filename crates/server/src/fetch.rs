@@ -1,4 +1,5 @@
-//! One request over a connection of its own, for what is no client's: collectors, provider checks, other routers' pages.
+//! One request over a connection of its own, for what is no client's: collectors, provider checks, other routers'
+//! pages.
 
 use std::{future::poll_fn, io, sync::Arc};
 
@@ -26,7 +27,8 @@ pub enum FetchError {
     TooLarge,
 }
 
-/// Sends a request whose URI is the path alone, and reads the whole answer. Bounded in size; the caller bounds the time.
+/// Sends a request whose URI is the path alone, and reads the whole answer. Bounded in size; the caller bounds the
+/// time.
 ///
 /// # Errors
 /// [`FetchError`]; an answer with an error's status is an answer.

@@ -35,8 +35,8 @@ pub(crate) struct Moment {
     pub queued: u32,
 }
 
-/// The moments of everything, and of every provider by its model and id. A provider that nobody has asked anything for so
-/// long keeps one moment: thousands may be configured.
+/// The moments of everything, and of every provider by its model and id. A provider that nobody has asked anything for
+/// so long keeps one moment: thousands may be configured.
 #[derive(Debug, Default)]
 pub(crate) struct History(Mutex<Past>);
 

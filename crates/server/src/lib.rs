@@ -26,9 +26,9 @@
 //! # }
 //! ```
 //!
-//! It has threads of its own, however the program runs; `stop` waits for requests under way, and says
-//! whether all had ended by themselves. `examples/embed.rs` sends a
-//! request through one, `examples/own_parts.rs` adds a provider type and a strategy, `examples/own_endpoint.rs` a route.
+//! It has threads of its own, however the program runs; `stop` waits for requests under way, and says whether all had
+//! ended by themselves. `examples/embed.rs` sends a request through one, `examples/own_parts.rs` adds a provider type
+//! and a strategy, `examples/own_endpoint.rs` a route.
 //!
 //! # The map
 //!

@@ -50,8 +50,8 @@ pub enum StartError {
     Worker(#[source] io::Error),
 }
 
-/// A router that serves, on threads of its own. They end when [`Running::stop`] or [`Running::until_signal`] does; dropped
-/// without, it goes on until the process ends.
+/// A router that serves, on threads of its own. They end when [`Running::stop`] or [`Running::until_signal`] does;
+/// dropped without, it goes on until the process ends.
 pub struct Running {
     address: SocketAddr,
     admin: Option<SocketAddr>,

@@ -41,8 +41,8 @@ where
 
 /// Lets everything else that is ready go first; then the task is polled again.
 ///
-/// Whoever writes to a socket wakes a peer. When all that has arrived is read before anything is written, peers are woken
-/// once for many messages and not once for each, which costs a busy machine more than the message itself.
+/// Whoever writes to a socket wakes a peer. When all that has arrived is read before anything is written, peers are
+/// woken once for many messages and not once for each, which costs a busy machine more than the message itself.
 pub(crate) fn after_the_others<T>(cx: &mut Context<'_>) -> Poll<T> {
     cx.waker().wake_by_ref();
     Poll::Pending

@@ -1,5 +1,5 @@
-//! Bad and hostile clients: every shape is answered with its own status or closed, nothing reaches a provider that should
-//! not, and ten thousand of them leave nothing behind.
+//! Bad and hostile clients: every shape is answered with its own status or closed, nothing reaches a provider that
+//! should not, and ten thousand of them leave nothing behind.
 
 mod accepted;
 mod h2;

@@ -1,5 +1,5 @@
-//! Bodies of the right form with hostile values: no depth, number, text or name breaks anything, and nothing a client or
-//! a provider writes becomes a header.
+//! Bodies of the right form with hostile values: no depth, number, text or name breaks anything, and nothing a client
+//! or a provider writes becomes a header.
 
 use llm_router_mock::{Mock, Script};
 use llm_router_tests::{Provider, Reply, Router, models, until};

@@ -62,8 +62,8 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the time, and wakes those who wait for it.
 ///
-/// A program with a runtime implements this over the clock of its runtime; then nothing here starts a thread. Time never
-/// goes backwards.
+/// A program with a runtime implements this over the clock of its runtime; then nothing here starts a thread. Time
+/// never goes backwards.
 ///
 /// ```
 /// use llm_router_balancer::{Balancer, Clock, Demand, Endpoint, Sleep, Tick};

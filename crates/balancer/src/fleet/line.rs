@@ -1,7 +1,7 @@
 //! The line: who waits, in which order, and who gets a permit that comes back.
 //!
-//! The order is start-time fair queueing (Goyal, Vin and Chen 1996): requests of one key keep their order, and keys take
-//! turns by weight. With one key it is first come, first served.
+//! The order is start-time fair queueing (Goyal, Vin and Chen 1996): requests of one key keep their order, and keys
+//! take turns by weight. With one key it is first come, first served.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -32,8 +32,8 @@ pub(crate) struct Place {
     pub(crate) state: Option<Arc<State>>,
 }
 
-/// Permits that would do, each found by its resource without looking at the others. Those who wait for the same ones share
-/// the list.
+/// Permits that would do, each found by its resource without looking at the others. Those who wait for the same ones
+/// share the list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places(Arc<[Place]>);
 

@@ -11,13 +11,13 @@ const HALF_LIFE: f32 = 300.0;
 /// What is expected of an endpoint about which nothing is known: seconds a request keeps a place, and per unit of size.
 const UNKNOWN: (f32, f32) = (1.0, 1e-4);
 
-/// The least expected time to the first token: `excess · busy / places + size · pace + drag`. An endpoint serves `places`
-/// requests at once, and with this one there would be `excess` more than that; `busy` is how long one keeps its place,
-/// `pace` the time per unit of size, and `drag` grows with failures. All is learned; the places are too where the settings
-/// do not say.
+/// The least expected time to the first token: `excess · busy / places + size · pace + drag`. An endpoint serves
+/// `places` requests at once, and with this one there would be `excess` more than that; `busy` is how long one keeps
+/// its place, `pace` the time per unit of size, and `drag` grows with failures. All is learned; the places are too
+/// where the settings do not say.
 ///
-/// An estimate that is only refreshed by being chosen would never recover, so an endpoint that taught nothing for long is
-/// believed to be faster and faster until it is chosen again.
+/// An estimate that is only refreshed by being chosen would never recover, so an endpoint that taught nothing for long
+/// is believed to be faster and faster until it is chosen again.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Adaptive;
 

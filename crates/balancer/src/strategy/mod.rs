@@ -93,8 +93,8 @@ pub struct Needs {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Given to a balancer as it is, a strategy costs a direct call. To choose it by name, beside those of this crate, submit
-/// a [`Registration`] or put it in a [`Registry`]; then its plan is `()`.
+/// Given to a balancer as it is, a strategy costs a direct call. To choose it by name, beside those of this crate,
+/// submit a [`Registration`] or put it in a [`Registry`]; then its plan is `()`.
 pub trait Strategy: Send + Sync + 'static {
     /// What is derived from the list of endpoints, off the path of requests.
     type Plan: Send + Sync + 'static;

@@ -132,8 +132,8 @@ impl Registry {
         Self(BUILT_IN.to_vec())
     }
 
-    /// The strategies of this crate and every [`Registration`] linked into the program, these sorted by name. A name that
-    /// is claimed twice stands here twice, and means the first; a router refuses to start with it.
+    /// The strategies of this crate and every [`Registration`] linked into the program, these sorted by name. A name
+    /// that is claimed twice stands here twice, and means the first; a router refuses to start with it.
     #[must_use]
     pub fn linked() -> Self {
         let mut all = Self::built_in();

@@ -11,8 +11,8 @@ const POINTS: f64 = 160.0;
 /// No endpoint of mean weight has more points.
 const MOST_POINTS: f64 = 4_096.0;
 
-/// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2018): a key belongs to the next point on a
-/// ring; an endpoint with more than 1.25 times its share of what is in flight passes it on to the next. Adding or
+/// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2018): a key belongs to the next point on
+/// a ring; an endpoint with more than 1.25 times its share of what is in flight passes it on to the next. Adding or
 /// removing an endpoint moves only its own share of the keys.
 ///
 /// Requests without a key go to the least loaded endpoint.

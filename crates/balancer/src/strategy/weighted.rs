@@ -10,8 +10,9 @@ const MOST_SKIPS: usize = 64;
 
 /// Each endpoint serves in proportion to its weight; see [`Turns`] for how exactly.
 ///
-/// A turn of an endpoint that cannot serve is passed over, so the others keep their proportion. One atomic add per pick.
-/// Balancers of one name that share a store draw their turns in blocks of one sequence, so that their sum is as fair.
+/// A turn of an endpoint that cannot serve is passed over, so the others keep their proportion. One atomic add per
+/// pick. Balancers of one name that share a store draw their turns in blocks of one sequence, so that their sum is as
+/// fair.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Weighted;
 

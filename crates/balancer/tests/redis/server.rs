@@ -30,8 +30,8 @@ impl Server {
         server
     }
 
-    /// Starts a server that listens on a port too, given which its options are made. A port that somebody else took in the
-    /// meantime, or the one 10,000 above that a cluster's node needs as well, is given up for another.
+    /// Starts a server that listens on a port too, given which its options are made. A port that somebody else took in
+    /// the meantime, or the one 10,000 above that a cluster's node needs as well, is given up for another.
     pub fn on_port(options: impl Fn(&str) -> Vec<String>) -> (Self, u16) {
         for _ in 0..20 {
             let port = std::iter::repeat_with(free_port).find(|&port| port < 55_000).unwrap();

@@ -33,7 +33,8 @@ pub struct Upstream {
     pub on_disconnect_size: NonZeroUsize,
     /// `max_answer_size`: the largest answer that is read as a whole, in bytes: to be translated, or its text.
     pub max_answer: NonZeroUsize,
-    /// `stream_usage`: whether OpenAI-compatible providers are asked for a stream's usage numbers where the client did not.
+    /// `stream_usage`: whether OpenAI-compatible providers are asked for a stream's usage numbers where the client did
+    /// not.
     pub stream_usage: bool,
     /// `ca_file`: PEM file of certificate authorities trusted beside the system's.
     pub ca_file: Option<PathBuf>,

@@ -1,4 +1,5 @@
-//! Routes of Ollama and LM Studio that fetch, make, load and delete models. A router has none to do that with, and says so.
+//! Routes of Ollama and LM Studio that fetch, make, load and delete models. A router has none to do that with, and says
+//! so.
 
 use http::{Method, Response};
 use llm_router_core::dialect::Surface;

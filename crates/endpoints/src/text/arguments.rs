@@ -140,7 +140,8 @@ impl Arguments {
         self.fields.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// Refuses an argument for a reason of the endpoint's own, which goes on where its name ends: `"must be at most 5"`.
+    /// Refuses an argument for a reason of the endpoint's own, which goes on where its name ends: `"must be at most
+    /// 5"`.
     pub fn refuse(&mut self, name: &'static str, reason: &str) {
         self.wrong.push(format!("{name} {reason}"));
     }

@@ -11,9 +11,9 @@
 //! | `create_full_article_from_texts` | `user_query`, `texts`, `article_type = null` | `{"article_text": …}` |
 //! | `generative_answer` | `question_str`, `texts` (a list, or lists by document name), `doc_name_in_answer = false`, `question_prompt = null`, `system_prompt = null` | the text |
 //!
-//! All take `model_name` (or `model`), `language`, `temperature = 0.75`, `max_new_tokens = 256`, `top_k = 50`,
-//! `top_p = 0.99`, `typical_p = 1`, `repetition_penalty = 1.2`, and answer `{"response": …, "generation_time": seconds}`.
-//! Those with a single answer take `stream = false`; a streamed answer is told in OpenAI's chunks, whatever the provider
+//! All take `model_name` (or `model`), `language`, `temperature = 0.75`, `max_new_tokens = 256`, `top_k = 50`, `top_p =
+//! 0.99`, `typical_p = 1`, `repetition_penalty = 1.2`, and answer `{"response": …, "generation_time": seconds}`. Those
+//! with a single answer take `stream = false`; a streamed answer is told in OpenAI's chunks, whatever the provider
 //! speaks. An error is `{"status": false, "body": …}` under a truthful status; where one of several texts failed, its
 //! body names it under `failed` and has what was finished under `response`.
 //!

@@ -54,8 +54,8 @@ impl Plan {
     /// The system prompt: this one of the library, in the request's language.
     ///
     /// A crate brings its own with `inventory::submit! { Embedded { … } }`
-    /// ([`Embedded`](llm_router_core::prompts::Embedded)). One that is missing is an internal error (500) to the client;
-    /// the record of the request names it, and so does the log.
+    /// ([`Embedded`](llm_router_core::prompts::Embedded)). One that is missing is an internal error (500) to the
+    /// client; the record of the request names it, and so does the log.
     #[must_use]
     pub fn prompt(mut self, category: &'static str, id: &'static str) -> Self {
         self.prompt = Some((category, id));

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::process::Process;
 
-/// Memory of its own, without the program file, in KiB: twice what a debug build takes. Three places of the heap in pages
-/// of 2 MiB are more than that, and so is a table that is filled before anybody needs it.
+/// Memory of its own, without the program file, in KiB: twice what a debug build takes. Three places of the heap in
+/// pages of 2 MiB are more than that, and so is a table that is filled before anybody needs it.
 const MOST_OF_ITS_OWN: u64 = 6 * 1024;
 
 #[test]

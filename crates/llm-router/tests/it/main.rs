@@ -1,5 +1,5 @@
-//! The program as a whole: handover to a new process, what clients that vanish leave behind, memory, and the commands for
-//! operators as they are typed.
+//! The program as a whole: handover to a new process, what clients that vanish leave behind, memory, and the commands
+//! for operators as they are typed.
 
 mod at_rest;
 mod bodies;

@@ -55,8 +55,8 @@ impl Metrics {
         }
     }
 
-    /// Tokens that a provider of a model wrote so far, where nobody counted them taken to be one a piece, and how often it
-    /// was asked. The history looks at every provider each second.
+    /// Tokens that a provider of a model wrote so far, where nobody counted them taken to be one a piece, and how often
+    /// it was asked. The history looks at every provider each second.
     pub(crate) fn progress(&self, model: &str, id: &str) -> (u64, u64) {
         let tables = self.tables.load();
         let series = tables.models.get(model).and_then(|series| series.provider(id));

@@ -48,7 +48,8 @@ pub struct Trust {
     config: OnceLock<Arc<ClientConfig>>,
 }
 
-/// The system's authorities, and those of a file. The file is read and checked now, the system's when TLS is first used.
+/// The system's authorities, and those of a file. The file is read and checked now, the system's when TLS is first
+/// used.
 ///
 /// # Errors
 /// [`TrustError`] when the file is not what it should be.
