@@ -1,5 +1,5 @@
-// The official OpenAI, Anthropic and Ollama clients for Node, and Vercel's AI SDK. Arguments: base, then "model
-// skip,skip" pairs; prints a JSON line a case.
+// The official OpenAI, Anthropic and Ollama clients for Node, and Vercel's AI SDK.
+// Arguments: base, then "model skip,skip" pairs; prints a JSON line a case.
 
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";

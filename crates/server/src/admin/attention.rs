@@ -1,11 +1,8 @@
 //! What an operator should look at, in words: the first thing that the status page and `llm-router top` show.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
+use foldhash::HashMap;
 use llm_router_balancer::{EndpointStatus, Reason, Standing};
 use llm_router_core::settings::OnRedisDown;
 use llm_router_endpoints::{Facts, Outcome, Phase, Pool, State, Trouble};
@@ -23,6 +20,17 @@ struct Notice {
     text: String,
 }
 
+/// The failed attempts of the last minute at one provider.
+struct Failed {
+    count: usize,
+    /// How the last of them failed, and when.
+    last: Trouble,
+    at: SystemTime,
+}
+
+/// By model and provider.
+type Failures<'a> = HashMap<(&'a str, &'a str), Failed>;
+
 fn bad(text: String) -> Notice {
     Notice { bad: true, text }
 }
@@ -34,11 +42,27 @@ fn warn(text: String) -> Notice {
 /// Everything there is to look at, what clients suffer from first. `recent` are the requests of the last minute.
 pub(super) fn notices(shared: &Shared, recent: &[Arc<Facts>]) -> Value {
     let state = shared.state();
-    let mut all: Vec<Notice> = state.pools().flat_map(|pool| model(pool, recent)).collect();
+    let failures = failures(recent);
+    let mut all: Vec<Notice> = state.pools().flat_map(|pool| model(pool, &failures)).collect();
     all.extend(router(shared, &state));
     all.extend(requests(recent));
     all.sort_by_key(|notice| !notice.bad);
     all.iter().map(|notice| json!({"grade": if notice.bad { "bad" } else { "warn" }, "text": notice.text})).collect()
+}
+
+/// The failed attempts of these requests, the latest of which come first.
+fn failures(recent: &[Arc<Facts>]) -> Failures<'_> {
+    let mut failures = Failures::default();
+    for finished in recent {
+        let Some(model) = finished.model.as_deref() else { continue };
+        let tries = finished.tries.iter().map(|failed| (&*failed.provider, failed.trouble));
+        let broken = finished.provider.as_deref().filter(|_| finished.outcome == Outcome::Truncated);
+        for (provider, trouble) in tries.chain(broken.map(|provider| (provider, Trouble::Truncated))) {
+            let first = || Failed { count: 0, last: trouble, at: finished.at };
+            failures.entry((model, provider)).or_insert_with(first).count += 1;
+        }
+    }
+    failures
 }
 
 fn router(shared: &Shared, state: &State) -> Vec<Notice> {
@@ -88,10 +112,10 @@ fn requests(recent: &[Arc<Facts>]) -> Vec<Notice> {
     all
 }
 
-fn model(pool: &Pool, recent: &[Arc<Facts>]) -> Vec<Notice> {
+fn model(pool: &Pool, failures: &Failures<'_>) -> Vec<Notice> {
     let name = &pool.model.name;
     let status = pool.balancer.status();
-    let mut all: Vec<Notice> = status.iter().filter_map(|status| provider(name, status, recent)).collect();
+    let mut all: Vec<Notice> = status.iter().filter_map(|status| provider(name, status, failures)).collect();
     if !status.iter().any(serves) {
         all.insert(0, bad(format!("{name}: no provider serves")));
     }
@@ -102,11 +126,11 @@ fn model(pool: &Pool, recent: &[Arc<Facts>]) -> Vec<Notice> {
     all
 }
 
-fn provider(model: &Arc<str>, status: &EndpointStatus, recent: &[Arc<Facts>]) -> Option<Notice> {
+fn provider(model: &str, status: &EndpointStatus, failures: &Failures<'_>) -> Option<Notice> {
     let id = &status.id;
-    let last = last_failure(model, id, recent);
-    let said = last.map(|(count, trouble, ago)| {
-        format!("; {count} failed attempts in the last minute, the last {} s ago: {}", ago.as_secs(), trouble.name())
+    let said = failures.get(&(model, &**id)).map(|Failed { count, last, at }| {
+        let ago = SystemTime::now().duration_since(*at).unwrap_or_default().as_secs();
+        format!("; {count} failed attempts in the last minute, the last {ago} s ago: {}", last.name())
     });
     let said = said.unwrap_or_default();
     match status.standing {
@@ -130,19 +154,4 @@ fn why(reason: Reason) -> &'static str {
         Reason::Outlier => "it fails much more often than the others",
         _ => "its health is in doubt",
     }
-}
-
-/// How many attempts at a provider failed in the last minute; how the last of them did, and how long ago.
-fn last_failure(model: &Arc<str>, id: &Arc<str>, recent: &[Arc<Facts>]) -> Option<(usize, Trouble, Duration)> {
-    let of = recent.iter().filter(|finished| finished.model.as_ref() == Some(model));
-    let troubles: Vec<(Trouble, SystemTime)> = of
-        .flat_map(|finished| {
-            let facts = finished;
-            let broken = facts.outcome == Outcome::Truncated && facts.provider.as_ref() == Some(id);
-            let tries = facts.tries.iter().filter(|failed| failed.provider == *id).map(|failed| failed.trouble);
-            tries.chain(broken.then_some(Trouble::Truncated)).map(|trouble| (trouble, finished.at))
-        })
-        .collect();
-    let (trouble, at) = *troubles.first()?;
-    Some((troubles.len(), trouble, SystemTime::now().duration_since(at).unwrap_or_default()))
 }

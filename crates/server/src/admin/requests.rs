@@ -76,11 +76,10 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// A request in a list.
-pub(super) fn brief(finished: &Facts) -> Value {
-    let facts = finished;
+pub(super) fn brief(facts: &Facts) -> Value {
     json!({
         "id": facts.id,
-        "at": stamp::rfc3339(finished.at),
+        "at": stamp::rfc3339(facts.at),
         "key": facts.key.map(|key| key.to_string()),
         "method": facts.method.as_str(),
         "route": facts.route,
@@ -99,9 +98,8 @@ pub(super) fn brief(finished: &Facts) -> Value {
 }
 
 /// A request with everything that is known of it.
-fn whole(finished: &Facts) -> Value {
-    let facts = finished;
-    let mut value = brief(finished);
+fn whole(facts: &Facts) -> Value {
+    let mut value = brief(facts);
     value["trace_id"] = facts.trace.map(|trace| format!("{:032x}", trace.id)).into();
     value["bytes_in"] = facts.received.into();
     value["bytes_out"] = facts.sent.into();

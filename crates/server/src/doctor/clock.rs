@@ -1,34 +1,21 @@
 //! Whether the clock is right, by what providers write into `Date`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use jiff::{Timestamp, fmt::rfc2822};
 
 use super::{Finding, Grade};
 
 /// From here on traces and TLS suffer, in seconds.
 const MOST: i64 = 60;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// How far this clock is ahead of a `Date` header, in seconds; `None` when the header is not one (RFC 9110, 5.6.7).
+/// How far this clock is ahead of a `Date` header, in seconds; `None` when the header is not one (RFC 9110, 5.6.7, whose
+/// form is that of RFC 2822).
 pub(super) fn ahead(date: &str) -> Option<i64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(i64::try_from(now).ok()? - seconds(date)?)
+    Some(Timestamp::now().as_second() - seconds(date)?)
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since 1970.
 fn seconds(date: &str) -> Option<i64> {
-    let mut fields = date.split([' ', ':']);
-    fields.next()?;
-    let day: i64 = fields.next()?.parse().ok()?;
-    let name = fields.next()?;
-    let month = i64::try_from(MONTHS.iter().position(|month| *month == name)?).ok()? + 1;
-    let year: i64 = fields.next()?.parse().ok()?;
-    let mut next = || fields.next()?.parse::<i64>().ok();
-    let (hour, minute, second) = (next()?, next()?, next()?);
-    // Days since 1970, by years that begin in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(Timestamp::as_second)
 }
 
 /// What the clocks of some providers say together: one of them may be wrong itself.

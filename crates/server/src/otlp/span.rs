@@ -29,10 +29,9 @@ pub(super) fn message(batch: &[Arc<Facts>], kind: &dyn Fn(&Facts) -> &'static st
     json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]})
 }
 
-fn spans(finished: &Facts, kind: &str) -> Vec<Value> {
-    let facts = finished;
+fn spans(facts: &Facts, kind: &str) -> Vec<Value> {
     let Some(trace) = &facts.trace else { return Vec::new() };
-    let began = finished.at.checked_sub(facts.took).unwrap_or(UNIX_EPOCH);
+    let began = facts.at.checked_sub(facts.took).unwrap_or(UNIX_EPOCH);
     let mut spans = vec![own(facts, trace, began)];
     for failed in &facts.tries {
         let mut attributes = gen_ai(facts, &failed.provider, None);
