@@ -4,6 +4,7 @@ mod echo;
 mod golden;
 mod json;
 mod odd_providers;
+mod picky_models;
 mod round_trip;
 mod token_limits;
 mod translate;

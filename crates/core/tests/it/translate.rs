@@ -273,33 +273,3 @@ fn a_chat_of_which_ollama_could_carry_nothing_is_refused_by_the_name_of_what_it_
     let Err(TranslateError::Unsupported { field, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(field, "messages[0].content[0]");
 }
-
-#[test]
-fn the_newest_claude_models_are_spared_what_they_refuse() {
-    let body = json!({
-        "model": "m", "temperature": 0.2, "top_p": 0.9, "top_k": 3, "reasoning_effort": "xhigh",
-        "messages": [{"role": "user", "content": "hi"}],
-    });
-    let ask = |model, effort: bool| {
-        let mut body = body.clone();
-        if !effort {
-            body["reasoning_effort"] = Value::Null;
-        }
-        let context = Context { upstream_model: model, ..context() };
-        let to = api_type::find("anthropic").expect("a known type");
-        match translate(Operation::ChatCompletions, to, body.to_string().as_bytes(), &context) {
-            Ok(Translation::Send(sent)) => (sent.losses.fields().to_vec(), serde_json::from_slice(&sent.body).unwrap()),
-            other => panic!("{other:?}"),
-        }
-    };
-    for model in ["claude-opus-4-7", "claude-sonnet-5", "anthropic/claude-fable-5.1"] {
-        let (losses, sent): (Vec<String>, Value) = ask(model, false);
-        assert_eq!(losses, ["temperature", "top_p", "top_k"], "{model}");
-        assert!(["temperature", "top_k", "top_p"].iter().all(|field| sent.get(*field).is_none()), "{model}: {sent}");
-        assert_eq!(ask(model, true).1["output_config"]["effort"], "xhigh", "{model}");
-    }
-    assert_eq!(ask("claude-opus-4-6", true).1["output_config"]["effort"], "high");
-    for model in ["claude-opus-4-6", "claude-3-7-sonnet-latest", "an-imitator"] {
-        assert_eq!(ask(model, false).1["temperature"], 0.2, "{model}");
-    }
-}

@@ -3,6 +3,7 @@
 mod chunk_read;
 mod chunk_write;
 mod content;
+mod family;
 mod flavour;
 mod history_read;
 mod history_write;

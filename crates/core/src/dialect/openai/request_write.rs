@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::{flavour::Flavour, history_write::write_messages};
+use super::{family::Family, flavour::Flavour, history_write::write_messages};
 use crate::{
     canonical::{
         Format, Given, Input, Losses, Message, Request, Rest, Sampling, Thinking, Tool, ToolChoice, keep_seconds,
@@ -71,13 +71,14 @@ pub(crate) fn write_request(
         parallel_tool_calls,
         format,
         thinking,
-        sampling,
+        mut sampling,
         user,
         service_tier,
         verbosity,
         options,
         mut rest,
     } = request;
+    let family = Family::of(model, flavour);
     out.put("model", model);
     let messages = conversation(input, losses);
     out.list("messages", |list| write_messages(messages, flavour, losses, list));
@@ -86,7 +87,8 @@ pub(crate) fn write_request(
     if let Some(format) = format {
         write_format(format, flavour, out, losses);
     }
-    write_thinking(thinking, flavour, &mut rest, out, losses);
+    let effort = write_thinking(thinking, (flavour, family), &mut rest, out, losses);
+    family.spare(effort, &mut sampling, losses);
     write_sampling(sampling, flavour, model, out, losses);
     out.some("user", user.map(|given| given.value));
     match service_tier {
@@ -220,16 +222,29 @@ fn write_schema(out: &mut Object<'_>, fill: impl FnOnce(&mut Object<'_>)) {
     });
 }
 
-fn write_thinking(thinking: Thinking, flavour: Flavour, rest: &mut Rest, out: &mut Object<'_>, losses: &mut Losses) {
+/// Returns the effort that it wrote.
+fn write_thinking(
+    thinking: Thinking,
+    (flavour, family): (Flavour, Family),
+    rest: &mut Rest,
+    out: &mut Object<'_>,
+    losses: &mut Losses,
+) -> Option<&'static str> {
     let effort = thinking.as_effort();
-    let Thinking { enabled, effort: _, budget: _, display } = thinking;
+    let Thinking { enabled, effort: asked, budget, display } = thinking;
     losses.given(display.filter(|given| !matches!(given.value.as_str(), "auto" | "summarized")));
     let on = enabled.as_ref().is_none_or(|given| given.value);
     if let Some(effort) = effort.filter(|_| on) {
-        out.put("reasoning_effort", effort.word());
-        return;
+        let word = family.effort(effort);
+        out.some("reasoning_effort", word);
+        if word.is_none() {
+            losses.given(enabled);
+            losses.given(asked);
+            losses.given(budget);
+        }
+        return word;
     }
-    let Some(enabled) = enabled else { return };
+    let enabled = enabled?;
     match flavour {
         // The chat templates of Qwen and others read the one name, those of DeepSeek and Granite the other.
         Flavour::Vllm => {
@@ -242,8 +257,14 @@ fn write_thinking(thinking: Thinking, flavour: Flavour, rest: &mut Rest, out: &m
                 losses.add(rest.at.name("chat_template_kwargs"));
             }
         }
+        _ if !enabled.value && family.can_rest() => {
+            out.put("reasoning_effort", "none");
+            return Some("none");
+        }
+        _ if !enabled.value && family == Family::Plain => {}
         _ => losses.add(enabled.at),
     }
+    None
 }
 
 /// Writes the sampling fields into `out`, each under the name that this server reads.
