@@ -52,7 +52,7 @@ impl Question {
         }
         body.insert("messages".to_owned(), json!(messages));
         body.insert("stream".to_owned(), json!(self.stream));
-        self.sampling.write(api_type, operation, &mut body);
+        self.sampling.write(api_type, operation, model, &mut body);
         Value::Object(body).to_string().into_bytes()
     }
 }
@@ -65,6 +65,10 @@ mod tests {
     use crate::text::arguments::Arguments;
 
     fn body(api_type: &str, arguments: Value) -> Value {
+        body_for(api_type, "m", arguments)
+    }
+
+    fn body_for(api_type: &str, model: &str, arguments: Value) -> Value {
         let Value::Object(fields) = arguments else { panic!("no object") };
         let api_type = api_type::find(api_type).unwrap();
         let question = Question {
@@ -73,7 +77,7 @@ mod tests {
             sampling: Sampling::read(&mut Arguments::new(fields)),
             stream: false,
         };
-        serde_json::from_slice(&question.body(api_type, chat(api_type).unwrap(), "m")).unwrap()
+        serde_json::from_slice(&question.body(api_type, chat(api_type).unwrap(), model)).unwrap()
     }
 
     #[test]
@@ -113,5 +117,27 @@ mod tests {
         assert_eq!((one.get("top_p"), one.get("temperature")), (Some(&json!(0.5)), None));
         let both = body("anthropic", json!({"top_p": 0.5, "temperature": 0.2}));
         assert_eq!((both.get("top_p"), both.get("temperature")), (Some(&json!(0.5)), Some(&json!(0.2))));
+    }
+
+    #[test]
+    fn models_that_refuse_sampling_are_spared_it_and_get_the_limit_under_their_own_name() {
+        for (api_type, model, limit) in
+            [("openai", "gpt-5-mini", "max_completion_tokens"), ("anthropic", "claude-opus-4-8", "max_tokens")]
+        {
+            let asked = body_for(api_type, model, json!({"temperature": 0.1, "max_new_tokens": 9}));
+            let mut names: Vec<&str> = asked.as_object().expect("an object").keys().map(String::as_str).collect();
+            names.retain(|name| !matches!(*name, "system" | "messages" | "model" | "stream"));
+            assert_eq!((names, &asked[limit]), (vec![limit], &json!(9)), "{model}: {asked}");
+        }
+    }
+
+    #[test]
+    fn a_limit_below_one_is_none_as_with_the_python_version() {
+        for api_type in ["openai", "vllm", "lmstudio"] {
+            assert_eq!(body(api_type, json!({"max_new_tokens": 0})).get("max_tokens"), None, "{api_type}");
+        }
+        assert_eq!(body("ollama", json!({"max_new_tokens": -1}))["options"]["num_predict"], -1);
+        // It wants one.
+        assert_eq!(body("anthropic", json!({"max_new_tokens": -1}))["max_tokens"], 4096);
     }
 }

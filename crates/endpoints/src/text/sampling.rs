@@ -1,9 +1,12 @@
 //! How the model chooses its words: the arguments all text endpoints share.
 
-use llm_router_core::{api_type::ApiType, operation::Operation};
+use llm_router_core::{api_type::ApiType, operation::Operation, translate::taken};
 use serde_json::{Map, Value, json};
 
 use super::arguments::Arguments;
+
+/// The limit where the client wants none and the API one: what the Python version wrote.
+const LIMIT: i64 = 4096;
 
 /// Sampling options under the Python version's names and with its defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +38,16 @@ impl Sampling {
         }
     }
 
-    /// Writes the options into a request body, under the names of the provider's type.
-    pub(super) fn write(&self, api_type: &dyn ApiType, operation: Operation, body: &mut Map<String, Value>) {
+    /// Writes the options into a request body, under the names of the provider's type; some models take the limit alone.
+    pub(super) fn write(
+        &self,
+        api_type: &dyn ApiType,
+        operation: Operation,
+        model: &str,
+        body: &mut Map<String, Value>,
+    ) {
+        let taken = taken(api_type, operation, model);
+        let limit = Some(self.max_new_tokens).filter(|limit| *limit > 0);
         let names = api_type.sampling();
         let own = [
             (names.top_k, json!(self.top_k)),
@@ -47,14 +58,17 @@ impl Sampling {
         match operation {
             Operation::OllamaChat => {
                 let mut options = Map::new();
-                options.insert("num_predict".to_owned(), json!(self.max_new_tokens));
+                options.insert(taken.limit.to_owned(), json!(self.max_new_tokens));
                 options.insert("temperature".to_owned(), json!(self.temperature));
                 options.insert("top_p".to_owned(), json!(self.top_p));
                 options.extend(own);
                 body.insert("options".to_owned(), Value::Object(options));
             }
             Operation::Messages => {
-                body.insert("max_tokens".to_owned(), json!(self.max_new_tokens));
+                body.insert(taken.limit.to_owned(), json!(limit.unwrap_or(LIMIT)));
+                if !taken.sampling {
+                    return;
+                }
                 // Anthropic's range ends at 1, and its newer models refuse temperature and top_p together.
                 if !self.prefers_top_p {
                     body.insert("temperature".to_owned(), json!(self.temperature.min(1.0)));
@@ -65,7 +79,10 @@ impl Sampling {
                 body.extend(own);
             }
             _ => {
-                body.insert("max_tokens".to_owned(), json!(self.max_new_tokens));
+                body.extend(limit.map(|limit| (taken.limit.to_owned(), json!(limit))));
+                if !taken.sampling {
+                    return;
+                }
                 body.insert("temperature".to_owned(), json!(self.temperature));
                 body.insert("top_p".to_owned(), json!(self.top_p));
                 body.extend(own);

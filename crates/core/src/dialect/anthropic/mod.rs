@@ -21,3 +21,8 @@ pub(crate) use request_write::write_request;
 pub(crate) use stream_read::EventReader;
 pub(crate) use stream_write::EventWriter;
 pub(crate) use words::UsageWire;
+
+/// Whether a model of this name takes `temperature`, `top_p` and `top_k`.
+pub(crate) fn takes_sampling(model: &str) -> bool {
+    generation::Generation::of(model).takes_sampling()
+}

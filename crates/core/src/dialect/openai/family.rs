@@ -61,7 +61,7 @@ impl Family {
     }
 
     /// Whether it takes sampling fields when it is asked with this `reasoning_effort`: models that think refuse them.
-    fn samples(self, effort: Option<&str>) -> bool {
+    pub(crate) fn samples(self, effort: Option<&str>) -> bool {
         match self {
             Self::Plain | Self::Other => true,
             Self::Thinker | Self::Gpt(5, 0) => false,

@@ -17,6 +17,7 @@ mod words;
 
 pub(crate) use chunk_read::ChatReader;
 pub(crate) use chunk_write::ChatWriter;
+pub(crate) use family::Family;
 pub(crate) use flavour::Flavour;
 pub(crate) use reply_read::read_reply;
 pub(crate) use reply_write::write_reply;
