@@ -31,6 +31,7 @@ mod redis_frozen;
 mod reload;
 mod reload_property;
 mod scene;
+mod several_prompts;
 mod status_page;
 mod stream_usage;
 mod text;

@@ -14,7 +14,7 @@ use llm_router_core::{
     json::Peek,
     operation::Operation,
     settings::word,
-    translate,
+    translate::{self, TranslateError},
 };
 
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
     prepare::Source,
     record::{Outcome as End, Record},
     relay::{Relay, Terms},
+    several::Several,
     state::{Pool, State},
     target::Target,
     upstream::Upstream,
@@ -143,7 +144,35 @@ impl Order {
         Asked { order: self, outcome }
     }
 
+    /// Asks; prompt by prompt, where several are given and no provider takes more than one.
     async fn outcome(&mut self) -> Result<Outcome, Error> {
+        let outcome = self.outcome_of_one().await;
+        match outcome {
+            // Boxed, since it is rare.
+            Err(Error::Untranslatable(error)) => Box::pin(self.outcome_of_several(error)).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn outcome_of_several(&mut self, error: TranslateError) -> Result<Outcome, Error> {
+        let Some(mut several) = Several::of(self.operation, &self.body)? else { return Err(error.into()) };
+        let state = Arc::clone(&self.state);
+        while let Some(body) = several.next() {
+            self.body = body;
+            match self.outcome_of_one().await? {
+                Outcome::Answer(answer) if answer.head.status.is_success() => {
+                    several.add(answer, &state.memory).await?;
+                }
+                other => return Ok(other),
+            }
+        }
+        if let Some(record) = &mut self.record {
+            record.stream = several.is_stream();
+        }
+        several.joined().map(Outcome::Answer).ok_or(Error::Internal)
+    }
+
+    async fn outcome_of_one(&mut self) -> Result<Outcome, Error> {
         let peek = Peek::new(&self.body)?;
         let name = peek.model()?;
         let stream = peek.stream()?.unwrap_or(self.operation.streams_by_default());

@@ -99,6 +99,7 @@ mod record;
 mod redact;
 mod relay;
 pub mod route;
+mod several;
 mod shared_leases;
 mod state;
 mod target;

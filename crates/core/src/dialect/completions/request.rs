@@ -50,7 +50,8 @@ fn read_prompt(prompt: Option<Given<Node<'_>>>) -> Result<String, Invalid> {
     let mut items = value.items().into_iter().flatten();
     let (text, wanted) = match (items.next(), items.next()) {
         (None, _) => (value.text(), "one text; this model's provider takes no lists of prompts"),
-        (Some(only), None) => (only.text(), "a text; this model's provider takes no token numbers"),
+        (Some(first), _) if first.text().is_none() => (None, "a text; this model's provider takes no token numbers"),
+        (Some(only), None) => (only.text(), "one text"),
         (Some(_), Some(_)) => (None, "one text; this model's provider takes no lists of prompts"),
     };
     text.map(Cow::into_owned).ok_or_else(|| Invalid::new(at, wanted))
