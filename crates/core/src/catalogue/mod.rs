@@ -34,6 +34,9 @@ pub const DEMO: &str = include_str!("../../../../resources/configs/models-config
 /// Stands in [`DEMO`] where the address of the in-process mock belongs.
 pub const DEMO_HOST: &str = "mock://demo";
 
+/// Models that a finding names; of more it tells the number.
+const MOST_SHOWN: usize = 8;
+
 /// All active models, in the order of the file.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -135,7 +138,9 @@ impl Catalogue {
             }
         }
         for (id, models) in users.iter().filter(|(_, models)| models.len() > 1) {
-            let message = format!("provider id {id:?} is used by several models: {}", models.join(", "));
+            let (shown, more) = models.split_at(models.len().min(MOST_SHOWN));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            let message = format!("provider id {id:?} is used by several models: {}{more}", shown.join(", "));
             findings.warning(Problem::new(place.to_string(), message));
         }
     }

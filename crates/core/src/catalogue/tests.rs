@@ -281,6 +281,18 @@ fn what_is_odd_but_started_before_is_a_warning() {
 }
 
 #[test]
+fn an_id_of_a_thousand_models_is_one_short_warning() {
+    let names: Vec<String> = (0..1_000).map(|n| format!("model-{n}")).collect();
+    let provider = json!({"id": "shared", "api_host": "http://h:1", "api_type": "openai"});
+    let group: serde_json::Map<_, _> =
+        names.iter().map(|name| (name.clone(), json!({"providers": [provider]}))).collect();
+    let (_, warnings) = load(&json!({"g": group, "active_models": {"g": names}})).unwrap();
+    assert_eq!(warnings.len(), 1);
+    let text = warnings[0].to_string();
+    assert!(text.ends_with("model-6, model-7 and 992 more"), "{text}");
+}
+
+#[test]
 fn the_frame_of_the_file_must_stand() {
     assert!(refusal(&json!({})).contains("\"active_models\" is missing"));
     assert!(refusal(&json!({"active_model": {"g": ["m"]}})).contains("is \"active_model\" a misspelling of it?"));
