@@ -9,9 +9,10 @@ use crate::clock::{Clock, SystemClock, Tick};
 use crate::demand::Demand;
 use crate::endpoint::Endpoint;
 use crate::error::PickError;
+use crate::known::Known;
 use crate::latest::Latest;
 use crate::lease::Lease;
-use crate::lineup::{Known, Lineup};
+use crate::lineup::Lineup;
 use crate::mask::Mask;
 use crate::observe::EndpointStatus;
 use crate::pool::{Pool, Shared};
@@ -88,7 +89,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             match known.sets(lineup, demand, self.shared.needs.optimistic, epoch, now).map(choose) {
                 Some(Choice::Use(index)) if lineup.slots[index].has_room() => Choice::Use(index),
                 Some(choice) if lineup.unlimited => choice,
-                _ => choose(lineup.sift_and_note(known, demand, epoch, now).sets()),
+                _ => choose(known.sift(lineup, demand, epoch, now).sets()),
             }
         })
     }

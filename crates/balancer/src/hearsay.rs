@@ -12,7 +12,7 @@ use crate::sync::lock;
 use crate::view::Slot;
 
 /// An endpoint by its name in the store.
-pub(crate) type Known = (Arc<str>, Weak<State>);
+pub(crate) type Named = (Arc<str>, Weak<State>);
 
 impl<C: Clock> Shared<C> {
     /// Tells the others what was learned here, if there are others.

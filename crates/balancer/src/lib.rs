@@ -158,6 +158,7 @@ mod hash;
 mod health;
 mod hearsay;
 mod hedge;
+mod known;
 mod latest;
 mod lease;
 mod lineup;

@@ -12,7 +12,6 @@ use crate::error::PickError;
 use crate::fleet::{Place, Places};
 use crate::health::Admission;
 use crate::mask::Mask;
-use crate::select::NOBODY;
 use crate::sync::lock;
 use crate::view::Slot;
 
@@ -23,71 +22,13 @@ pub(crate) struct Lineup {
     /// There are no limits: who may serve is a matter of health alone.
     pub(crate) unlimited: bool,
     /// Who is of each tier, the lowest first; empty where there is only one.
-    tiers: Vec<(u8, Mask)>,
+    pub(crate) tiers: Vec<(u8, Mask)>,
     /// Who has each tag, in order.
     tags: Vec<(Tag, Mask)>,
     /// The index of each key, in order.
     keys: Box<[(u64, u16)]>,
     /// Who was last waited for: most wait for the same, and there may be thousands of them.
     awaited: Mutex<(Mask, Places)>,
-}
-
-/// What a thread knows about a lineup while nobody's health changes.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// One more than the epoch in which it was found out.
-    since: u64,
-    /// When the first pause ends.
-    until: Tick,
-    /// One more than the epoch in which somebody last tried to find it out on behalf of a demand that asks for more.
-    attempted: u64,
-    /// Who may serve, with or without a free place.
-    healthy: Mask,
-    /// Of these the lowest tier.
-    lowest: Mask,
-    /// Of a higher tier somebody is over its pause: whoever is not served by the lowest has to look.
-    due_above: bool,
-    /// Who may serve the demand of the moment: kept for its memory.
-    eligible: Mask,
-    full: Mask,
-}
-
-impl Known {
-    /// Who may serve this demand and who is only full, if that is known: nobody's health has changed, no pause has
-    /// ended, and somebody is left. With `optimistic` those that are full count as eligible, which saves looking at
-    /// each.
-    #[inline]
-    pub(crate) fn sets(
-        &mut self,
-        lineup: &Lineup,
-        demand: &Demand<'_>,
-        optimistic: bool,
-        epoch: u64,
-        now: Tick,
-    ) -> Option<(&Mask, &Mask)> {
-        if self.since != epoch + 1 || now >= self.until {
-            return None;
-        }
-        let places = !lineup.unlimited && !optimistic;
-        if !places && demand.tags.is_empty() && demand.tried.is_empty() {
-            return Some((&self.lowest, &NOBODY));
-        }
-        (!self.due_above && self.narrow(lineup, demand, places)).then_some((&self.eligible, &self.full))
-    }
-
-    /// Says whether anybody is left.
-    fn narrow(&mut self, lineup: &Lineup, demand: &Demand<'_>, places: bool) -> bool {
-        self.eligible.clone_from(&self.healthy);
-        self.full.clear();
-        lineup.keep_wanted(&mut self.eligible, demand);
-        if places {
-            let full = self.eligible.iter().filter(|index| !lineup.slots[*index].has_room());
-            full.for_each(|index| self.full.insert(index));
-            self.eligible.subtract(&self.full);
-        }
-        lineup.keep_lowest_tier(&mut self.eligible);
-        !self.eligible.is_empty()
-    }
 }
 
 /// Endpoints sorted by whether they may serve a demand.
@@ -102,9 +43,9 @@ pub(crate) struct Sieve {
     soft: Mask,
     /// When the first pause ends.
     pub(crate) earliest: Tick,
-    probing: bool,
+    pub(crate) probing: bool,
     /// Nobody else is left, so that the paused ones serve.
-    last_resort: bool,
+    pub(crate) last_resort: bool,
     tried: bool,
     matched: bool,
     enabled: bool,
@@ -136,41 +77,6 @@ impl Lineup {
         sieve
     }
 
-    /// The same, and notes who may serve if that stays so for a while. `epoch` was read before.
-    pub(crate) fn sift_and_note(&self, known: &mut Known, demand: &Demand<'_>, epoch: u64, now: Tick) -> Sieve {
-        let mut sieve = self.sift_all_tiers(demand, now);
-        if demand.tags.is_empty() && demand.tried.is_empty() {
-            self.note(known, &sieve, epoch);
-        } else if known.attempted != epoch + 1 {
-            known.attempted = epoch + 1;
-            self.note(known, &self.sift_all_tiers(&Demand::default(), now), epoch);
-        }
-        self.give_way(&mut sieve);
-        sieve
-    }
-
-    /// Notes what was found out for a demand that asks for nobody in particular.
-    fn note(&self, known: &mut Known, sieve: &Sieve, epoch: u64) {
-        if sieve.probing || (sieve.eligible.is_empty() && sieve.full.is_empty()) {
-            // A probe may end without a word, and then somebody else may find out.
-            return;
-        }
-        if sieve.last_resort && !(self.unlimited && self.tiers.is_empty()) {
-            // Who serves for want of others changes with every permit, and is of any tier.
-            return;
-        }
-        let mut due = sieve.due.clone();
-        self.tiers_above(&sieve.eligible).for_each(|higher| due.subtract(higher));
-        if !due.is_empty() {
-            return;
-        }
-        (known.since, known.until, known.due_above) = (epoch + 1, sieve.earliest, !sieve.due.is_empty());
-        known.healthy.clone_from(&sieve.eligible);
-        known.healthy.unite(&sieve.full);
-        known.lowest.clone_from(&known.healthy);
-        self.keep_lowest_tier(&mut known.lowest);
-    }
-
     /// Everything that could serve the demand some day soon.
     pub(crate) fn places(&self, demand: &Demand<'_>, now: Tick) -> Places {
         let Sieve { eligible: mut may, full, due, paused, .. } = self.sift(demand, now);
@@ -196,7 +102,7 @@ impl Lineup {
     }
 
     /// Those with all tags that the demand asks for, that it has not tried.
-    fn keep_wanted(&self, mask: &mut Mask, demand: &Demand<'_>) {
+    pub(crate) fn keep_wanted(&self, mask: &mut Mask, demand: &Demand<'_>) {
         for tag in demand.tags {
             match self.tags.binary_search_by_key(tag, |(tag, _)| *tag) {
                 Ok(at) => mask.keep(&self.tags[at].1),
@@ -207,13 +113,13 @@ impl Lineup {
         tried.for_each(|index| mask.remove(index));
     }
 
-    fn keep_lowest_tier(&self, eligible: &mut Mask) {
+    pub(crate) fn keep_lowest_tier(&self, eligible: &mut Mask) {
         if let Some((_, lowest)) = self.tiers.iter().find(|(_, members)| members.meets(eligible)) {
             eligible.keep(lowest);
         }
     }
 
-    fn sift_all_tiers(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
+    pub(crate) fn sift_all_tiers(&self, demand: &Demand<'_>, now: Tick) -> Sieve {
         let mut sieve = Sieve::NOTHING;
         for (index, slot) in self.slots.iter().enumerate() {
             sieve.sort(index, slot, demand, now);
@@ -227,7 +133,7 @@ impl Lineup {
     }
 
     /// Higher tiers give way to the lowest that can serve.
-    fn give_way(&self, sieve: &mut Sieve) {
+    pub(crate) fn give_way(&self, sieve: &mut Sieve) {
         if !sieve.last_resort {
             self.tiers_above(&sieve.eligible).for_each(|higher| sieve.due.subtract(higher));
             self.keep_lowest_tier(&mut sieve.eligible);
@@ -235,7 +141,7 @@ impl Lineup {
     }
 
     /// The tiers above the lowest that can serve; none if nobody can.
-    fn tiers_above(&self, eligible: &Mask) -> impl Iterator<Item = &Mask> {
+    pub(crate) fn tiers_above(&self, eligible: &Mask) -> impl Iterator<Item = &Mask> {
         let lowest = self.tiers.iter().position(|(_, members)| members.meets(eligible));
         self.tiers.iter().skip(lowest.map_or(self.tiers.len(), |lowest| lowest + 1)).map(|(_, members)| members)
     }

@@ -10,7 +10,7 @@ use crate::clock::{Clock, Tick};
 use crate::endpoint::{Endpoint, Tag};
 use crate::fleet::Fleet;
 use crate::health::{self, HealthSettings, Lesson};
-use crate::hearsay::Known;
+use crate::hearsay::Named;
 use crate::lineup::Lineup;
 use crate::observe::Observer;
 use crate::state::State;
@@ -50,7 +50,7 @@ pub(crate) struct Shared<C> {
     /// Turns drawn from the store.
     pub(crate) turns: Option<Arc<dyn TicketSource>>,
     /// Endpoints that other processes may speak of.
-    pub(crate) known: Mutex<Vec<Known>>,
+    pub(crate) known: Mutex<Vec<Named>>,
     /// Grows with every change of health, so that nobody looks at each endpoint while nothing changes.
     pub(crate) epoch: AtomicU64,
     pub(crate) next_sweep: AtomicU64,

@@ -9,8 +9,9 @@ use crate::clock::{Clock, Tick};
 use crate::demand::Demand;
 use crate::error::PickError;
 use crate::explain::Explanation;
+use crate::known::Known;
 use crate::lease::{Extra, Lease};
-use crate::lineup::{Known, Lineup, Sieve};
+use crate::lineup::{Lineup, Sieve};
 use crate::mask::Mask;
 use crate::pool::Pool;
 use crate::strategy::{Choice, Strategy};
@@ -33,9 +34,6 @@ pub(crate) struct Attempt<'a> {
     /// How many of the same class stand before it, if it is in line.
     pub(crate) ahead: Option<u32>,
 }
-
-/// The endpoints that are full where none has a limit.
-pub(crate) static NOBODY: Mask = Mask::EMPTY;
 
 /// Why there is no lease.
 pub(crate) enum Refusal {
@@ -83,7 +81,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         attempt: Attempt<'_>,
     ) -> Result<Selected, Refusal> {
         let Attempt { demand, now, waited, .. } = attempt;
-        let mut sieve = snapshot.lineup.sift_and_note(known, demand, self.shared.epoch(), now);
+        let mut sieve = known.sift(&snapshot.lineup, demand, self.shared.epoch(), now);
         if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
             return Ok(selected);
         }
