@@ -41,7 +41,8 @@ pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String
     models.repeats(&mut page);
     models.providers(&mut page);
     models.now(&mut page);
-    router(&mut page, metrics, &around);
+    router(&mut page, metrics);
+    process_wide(&mut page, metrics, &around);
     process::write(&mut page);
     page.finish()
 }
@@ -323,7 +324,8 @@ fn troubles(page: &mut Page, labels: &[Label<'_>], name: &'static str, counts: &
     }
 }
 
-fn router(page: &mut Page, metrics: &Metrics, around: &Around) {
+/// What the router did by itself.
+fn router(page: &mut Page, metrics: &Metrics) {
     page.family("llm_router_refused_total", Kind::Counter, "Requests that the router refused by itself, by reason.");
     let mut refused = metrics.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     refused.sort_unstable();
@@ -338,9 +340,18 @@ fn router(page: &mut Page, metrics: &Metrics, around: &Around) {
     for ([from, to], count) in converted {
         page.sample(&[("from_type", from), ("to_type", to)], count);
     }
-    page.family("llm_router_overhead_seconds", Kind::Histogram, "The router's own time: request is from arrival to sending, without waiting for body or line; response from a first byte to its way to the client.");
+    page.family(
+        "llm_router_overhead_seconds",
+        Kind::Histogram,
+        "The router's own time: request is from arrival to sending, without waiting for body or line; response from a \
+         first byte to its way to the client.",
+    );
     page.histogram(&[("stage", "request")], &metrics.before.read());
     page.histogram(&[("stage", "response")], &metrics.after.read());
+}
+
+/// What the process has taken on, and what it lost.
+fn process_wide(page: &mut Page, metrics: &Metrics, around: &Around) {
     page.family("llm_router_connections", Kind::Gauge, "Open client connections.");
     page.sample(&[], around.connections);
     page.family("llm_router_connections_limit", Kind::Gauge, "Most client connections at the same time.");
