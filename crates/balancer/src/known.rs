@@ -65,7 +65,8 @@ impl Known {
         !self.eligible.is_empty()
     }
 
-    /// Looks at each endpoint for a demand, and notes who may serve if that stays so for a while. `epoch` was read before.
+    /// Looks at each endpoint for a demand, and notes who may serve if that stays so for a while. `epoch` was read
+    /// before.
     pub(crate) fn sift(&mut self, lineup: &Lineup, demand: &Demand<'_>, epoch: u64, now: Tick) -> Sieve {
         let mut sieve = lineup.sift_all_tiers(demand, now);
         if demand.tags.is_empty() && demand.tried.is_empty() {

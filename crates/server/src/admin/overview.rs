@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
 use llm_router_balancer::EndpointStatus;
 use llm_router_endpoints::{Body, BodyError, BoxFuture, Facts, Phase, Pool};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Page, Visit, attention::notices, json as answer_json, requests::brief};
@@ -130,11 +130,12 @@ fn model(pool: &Pool, shared: &Shared, firsts: Option<&Firsts<'_>>) -> Value {
     let of = |id: &str| firsts.and_then(|firsts| firsts.of.get(id).cloned()).unwrap_or_default();
     let providers: Vec<Value> =
         pool.balancer.status().iter().map(|status| provider(status, &view, pool, shared, of(&status.id))).collect();
+    let outcomes: Map<_, _> = view.outcomes.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     json!({
         "name": name,
         "strategy": view.strategy,
         "queued": pool.queued(),
-        "outcomes": view.outcomes.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
+        "outcomes": outcomes,
         "first_token_p50_ms": quantile(all(), 0.5),
         "first_token_p95_ms": quantile(all(), 0.95),
         "providers": providers,

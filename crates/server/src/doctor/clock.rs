@@ -7,8 +7,8 @@ use super::{Finding, Grade};
 /// From here on traces and TLS suffer, in seconds.
 const MOST: i64 = 60;
 
-/// How far this clock is ahead of a `Date` header, in seconds; `None` when the header is not one (RFC 9110, 5.6.7, whose
-/// form is that of RFC 2822).
+/// How far this clock is ahead of a `Date` header, in seconds; `None` when the header is not one (RFC 9110, 5.6.7,
+/// whose form is that of RFC 2822).
 pub(super) fn ahead(date: &str) -> Option<i64> {
     Some(Timestamp::now().as_second() - seconds(date)?)
 }
