@@ -21,6 +21,7 @@ mod lmstudio;
 mod matrix;
 mod memory_bound;
 mod metrics;
+mod neat_ends;
 mod old_clients;
 mod on_disconnect;
 mod packed;

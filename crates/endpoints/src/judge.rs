@@ -226,7 +226,9 @@ async fn hold_back(answer: &mut Answer) -> Result<(), Stop> {
             }
             Beginning::Preamble => {}
         }
-        let Some(more) = next(&mut answer.rest, answer.idle).await? else { return Ok(()) };
+        let Some(more) = next(&mut answer.rest, answer.idle).await? else {
+            return Err(UpstreamError::Unreadable("the stream ended before its first content".into()).into());
+        };
         let mut joined = BytesMut::with_capacity(answer.first.len() + more.len());
         joined.extend_from_slice(&answer.first);
         joined.extend_from_slice(&more);

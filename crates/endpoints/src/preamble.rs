@@ -19,6 +19,9 @@ pub(crate) enum Beginning {
 /// Beyond this many bytes everything is content: no preamble is so long.
 const LONGEST: usize = 16 * 1024;
 
+/// How llama.cpp told errors for long, in a field of its own.
+const ERROR: &[u8] = b"error: {";
+
 /// Looks at all that has come of a stream of events or lines.
 pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
     if bytes.len() > LONGEST {
@@ -27,6 +30,9 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
     let Some(end) = memchr::memrchr(b'\n', bytes) else { return Beginning::Preamble };
     for line in bytes[..end].split(|byte| *byte == b'\n') {
         let line = line.trim_ascii();
+        if line.starts_with(ERROR) {
+            return Beginning::Error;
+        }
         let data = line.strip_prefix(b"data:").unwrap_or(line).trim_ascii();
         if data.is_empty() || [&b":"[..], b"event:", b"id:", b"retry:"].iter().any(|field| line.starts_with(field)) {
             continue;
@@ -42,13 +48,15 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
 
 /// What the error says that [`beginning`] found.
 pub(crate) fn told(bytes: &[u8]) -> ErrorInfo {
-    let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
-        let line = line.trim_ascii();
-        match serde_json::from_slice(line.strip_prefix(b"data:").unwrap_or(line)) {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    if let Some(line) = lines.clone().find(|line| line.starts_with(ERROR)) {
+        return ErrorInfo::read(StatusCode::OK.as_u16(), &line[ERROR.len() - 1..]);
+    }
+    let events =
+        lines.by_ref().filter_map(|line| match serde_json::from_slice(line.strip_prefix(b"data:").unwrap_or(line)) {
             Ok(Value::Object(event)) => Some(event),
             _ => None,
-        }
-    });
+        });
     let mut failed = events.filter(|event| event_is(event) == Beginning::Error);
     let event = failed.next().unwrap_or_default();
     // A failed response has its error one level deeper.
@@ -142,6 +150,7 @@ mod tests {
             ("{\"error\":\"no\"}\n", Beginning::Error),
             ("data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n", Beginning::Preamble),
             ("data: what\n\n", Beginning::Content),
+            ("error: {\"code\":500,\"message\":\"no\"}\n\n", Beginning::Error),
         ] {
             assert_eq!(beginning(text.as_bytes()), want, "{text}");
         }
@@ -159,5 +168,7 @@ mod tests {
             assert_eq!((info.kind, info.message.as_str(), info.status), (ErrorKind::RateLimit, "no", 429), "{text}");
         }
         assert_eq!(told(b"{\"error\":\"out of memory\"}\n").message, "out of memory");
+        let info = told(b"error: {\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}\n\n");
+        assert_eq!((info.kind, info.message.as_str()), (ErrorKind::Overloaded, "Loading model"));
     }
 }

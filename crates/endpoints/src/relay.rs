@@ -222,8 +222,11 @@ impl Relay {
             self.boundary.passed(&data);
             self.handed = moment::now();
         }
-        // After the last byte of a known length nobody asks again.
-        if self.view.is_untouched() && self.body.is_end_stream() || matches!(self.body, Body::Empty) {
+        // After the last byte of a known length nobody asks again. A stream that lacks its end is asked once more.
+        let untouched = self.view.is_untouched();
+        if (matches!(self.body, Body::Empty) || untouched && self.body.is_end_stream())
+            && (!untouched || self.terms.events.is_none() || self.view.finish(self.terms.framed).is_ok())
+        {
             self.complete();
         }
         Poll::Ready(Some(Ok(Frame::data(data))))

@@ -104,17 +104,18 @@ impl View {
     }
 
     /// The body of a stream has ended; `framed` says whether its HTTP framing vouches for the end. Where it does,
-    /// a stream may leave out its dialect's last event, as some providers do.
+    /// a stream may leave out its dialect's last event, as some providers do, but not the end of the answer itself:
+    /// a provider whose own connection broke may frame what it had as neatly as ever.
     pub(crate) fn finish(&mut self, framed: bool) -> Result<(), BodyError> {
-        match self {
-            Self::Translated(translator) => translator.finish().map(drop).map_err(BodyError::Garbled),
-            Self::Watched(tap) if !framed && !tap.is_complete() => {
-                Err(BodyError::Cut("the connection closed before the last event".into()))
-            }
-            Self::Counted(both) if !framed && !both.1.is_complete() => {
-                Err(BodyError::Cut("the connection closed before the last event".into()))
-            }
-            Self::Watched(_) | Self::Counted(_) | Self::Plain => Ok(()),
+        let tap = match self {
+            Self::Translated(translator) => return translator.finish().map(drop).map_err(BodyError::Garbled),
+            Self::Watched(tap) => &*tap,
+            Self::Counted(both) => &both.1,
+            Self::Plain => return Ok(()),
+        };
+        match if framed { tap.may_end() } else { tap.is_complete() } {
+            true => Ok(()),
+            false => Err(BodyError::Cut("the stream ended before its last event".into())),
         }
     }
 

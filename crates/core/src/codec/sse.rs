@@ -16,7 +16,7 @@ pub struct SseEvent<'a> {
 
 /// Reads server-sent events from bytes that come in any pieces.
 ///
-/// Comments, `id` and `retry` are skipped, as are events without data. An event that its blank line has
+/// Comments, `id` and `retry` are skipped, as are events without data. A field `error` with an object is an event `error`. An event that its blank line has
 /// not ended is not an event yet, so a cut stream never looks whole.
 ///
 /// ```
@@ -91,6 +91,14 @@ impl SseDecoder {
                 b"event" => {
                     name.clear();
                     name.push_str(std::str::from_utf8(value).unwrap_or_default());
+                }
+                // Not in the standard: how llama.cpp told errors for long.
+                b"error" if value.starts_with(b"{") => {
+                    name.clear();
+                    name.push_str("error");
+                    data.clear();
+                    data.extend_from_slice(value);
+                    *has_data = true;
                 }
                 _ => {}
             }
@@ -187,6 +195,15 @@ mod tests {
             events(&[text.as_bytes()]),
             [event("", "no space"), event("", " two spaces"), event("a", "1\n2"), event("", "")]
         );
+    }
+
+    #[test]
+    fn a_field_for_errors_is_an_event_of_that_name() {
+        assert_eq!(
+            events(&[b"data: 1\n\nerror: {\"code\":500}\n\n"]),
+            [event("", "1"), event("error", "{\"code\":500}")]
+        );
+        assert!(events(&[b"error: loud\n\n"]).is_empty());
     }
 
     #[test]

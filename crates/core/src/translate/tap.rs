@@ -111,6 +111,25 @@ impl StreamTap {
         }
     }
 
+    /// Whether a stream whose framing vouches for its end may end here: its last event has come, or what says the same
+    /// where some providers leave that one out. Costs nothing before it is asked.
+    #[must_use]
+    pub fn may_end(&self) -> bool {
+        let said = |marks: &[&str]| marks.iter().any(|mark| memmem::find(&self.tail, mark.as_bytes()).is_some());
+        self.is_complete()
+            || match self.surface {
+                Surface::OpenAi | Surface::LmStudio => said(&["\"finish_reason\":\"", "\"finish_reason\": \""]),
+                Surface::Ollama | Surface::Builtin => self.ending,
+                // Events whose names stand in their data alone.
+                Surface::Anthropic => self.ending || said(&["\"message_stop\""]),
+                Surface::Responses => {
+                    let ends = ["\"response.completed\"", "\"response.incomplete\"", "\"response.failed\""];
+                    self.ending || said(&ends)
+                }
+                Surface::LmStudioNative => self.ending || said(&["\"chat.end\""]),
+            }
+    }
+
     fn look(&mut self, bytes: &[u8]) {
         let from = self.tail.len().saturating_sub(MARK);
         self.tail.extend_from_slice(bytes);

@@ -50,7 +50,7 @@ pub(crate) struct TextReader {
 }
 
 impl ReadStream for TextReader {
-    fn read(&mut self, _: &str, data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    fn read(&mut self, name: &str, data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         if self.done {
             return Ok(());
         }
@@ -61,6 +61,9 @@ impl ReadStream for TextReader {
             }
             sink(Event::End);
             return Ok(());
+        }
+        if name == "error" {
+            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &serde_json::from_slice(data)?)));
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data)?;
         if let Some(error) = chunk.error {
