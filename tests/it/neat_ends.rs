@@ -95,3 +95,21 @@ async fn llama_cpps_field_for_errors_is_an_error_before_content_and_behind_it() 
     let (reply, _) = ask("openai", "/v1/messages", vec![streams(SSE, &format!("{CHUNK}{error}"))]).await;
     assert!(!(reply.whole && reply.status == 200) && reply.text().contains("out of memory"), "{}", reply.text());
 }
+
+#[tokio::test]
+async fn a_page_in_place_of_an_answer_is_none() {
+    let good = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
+    for page in ["<html>Welcome</html>", ""] {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).to_string();
+        let provider = RawProvider::start(vec![streams("text/html", page), streams("application/json", good)]).await;
+        let others = [("a", provider.url()), ("b", provider.url())].map(|(id, url)| Provider::new(id, "openai", url));
+        let router = Router::start(&models([("m", others.into())]), &[("probe_interval", "0")]);
+        let reply = router.client().post("/v1/chat/completions", body.clone()).await;
+        assert_eq!((reply.status.as_u16(), reply.text().as_str()), (200, good), "another one answers");
+        let provider = RawProvider::start(vec![streams("text/html", page)]).await;
+        let alone = Provider::new("a", "openai", provider.url());
+        let router = Router::start(&models([("m", vec![alone])]), &[("probe_interval", "0")]);
+        let reply = router.client().post("/v1/chat/completions", body).await;
+        assert_eq!(reply.status, 502, "{}", reply.text());
+    }
+}

@@ -205,6 +205,8 @@ async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant)
             answer.first = next(&mut answer.rest, answer.idle).await?.unwrap_or_default();
             if stream {
                 hold_back(answer).await?;
+            } else if answer.head.status == StatusCode::OK && is_page(&answer.first) {
+                return Err(UpstreamError::Unreadable("a page, or nothing, in place of JSON".into()).into());
             }
         }
         Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
@@ -214,6 +216,13 @@ async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant)
         Some(translator) => Box::pin(translate_whole(answer, translator, most, wanted, started)).await?,
     }
     Ok(())
+}
+
+/// Whether a good answer begins like a web page, or is empty: so answers a server that is no API, such as the start page
+/// of a proxy in its place. No operation has such an answer.
+fn is_page(first: &[u8]) -> bool {
+    // Blanks alone are no sign: some servers send them while they think.
+    first.is_empty() || first.trim_ascii_start().starts_with(b"<")
 }
 
 /// Holds back what precedes the content of an untouched stream, so that another provider can take over unnoticed.

@@ -63,6 +63,17 @@ fn stream(text: &str) -> (Vec<Value>, Value) {
 }
 
 #[test]
+fn arguments_written_as_an_object_are_the_text_of_it() {
+    let call = |arguments: Value| json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}}]});
+    for arguments in [json!({"x": [1, "ż\n"]}), json!("{\"x\":[1,\"ż\\n\"]}"), Value::Null] {
+        let (blocks, stop) = stream(&(chunks(&[call(arguments.clone())]) + STOPPED + DONE));
+        assert_eq!((blocks.len(), &stop), (1, &json!("tool_use")), "{arguments}");
+        let json: Value = serde_json::from_str(blocks[0]["json"].as_str().unwrap_or("{}")).expect("JSON");
+        assert_eq!(json, if arguments.is_null() { json!({}) } else { json!({"x": [1, "ż\n"]}) }, "{arguments}");
+    }
+}
+
+#[test]
 fn a_stream_that_has_stopped_needs_no_last_event_where_http_vouches_for_its_end() {
     let begun = chunks(&[json!({"content": "hi"})]);
     let ollama = "{\"message\":{\"content\":\"hi\"},\"done\":false}\n";

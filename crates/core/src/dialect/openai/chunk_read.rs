@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    arguments,
     content::Content,
     reply_read::{Said, said, text_of},
     usage::UsageWire,
@@ -78,7 +79,7 @@ struct CallDelta<'a> {
 struct FunctionDelta<'a> {
     #[serde(default, borrow)]
     name: Option<Text<'a>>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "arguments::piece")]
     arguments: Option<Text<'a>>,
 }
 

@@ -1,5 +1,6 @@
 //! OpenAI chat completions, with the ways of the servers that imitate it.
 
+mod arguments;
 mod chunk_read;
 mod chunk_write;
 mod content;
