@@ -1,26 +1,83 @@
 //! Reads fields that an answer can do without: an odd number among them is no reason to lose its words.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserializer,
+    de::{
+        DeserializeOwned, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
+use serde_json::Number;
 
 /// A count. Some servers write it as `3.0`; what is no number at all is not there.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let value = Option::<Value>::deserialize(deserializer)?;
+    let number = any::<_, Number>(deserializer)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float stays in range")]
-    Ok(value.and_then(|value| value.as_u64().or_else(|| value.as_f64().map(|number| number as u64))))
+    Ok(number.and_then(|number| number.as_u64().or_else(|| number.as_f64().map(|number| number as u64))))
 }
 
 /// A value of any type; one of another type is not there.
 pub(crate) fn any<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let value = Option::<Value>::deserialize(deserializer)?;
-    Ok(value.and_then(|value| serde_json::from_value(value).ok()))
+    deserializer.deserialize_any(Any(PhantomData))
+}
+
+/// Reads a `T` out of whatever comes.
+struct Any<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for Any<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Option<T>, E> {
+        read(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Option<T>, E> {
+        read(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Option<T>, E> {
+        read(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Option<T>, E> {
+        read(value)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Option<T>, E> {
+        read(value)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        Ok(T::deserialize(MapAccessDeserializer::new(map)).ok())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<T>, A::Error> {
+        Ok(T::deserialize(SeqAccessDeserializer::new(list)).ok())
+    }
+}
+
+fn read<'de, T: DeserializeOwned, E: Error>(value: impl IntoDeserializer<'de, E>) -> Result<Option<T>, E> {
+    Ok(T::deserialize(value.into_deserializer()).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde::Deserialize as _;
 
-    #[derive(Deserialize, Debug, PartialEq)]
+    use super::*;
+    use crate::json::Document;
+
+    #[derive(serde::Deserialize, Debug, PartialEq)]
     struct Wire {
         #[serde(default, deserialize_with = "count")]
         count: Option<u64>,
@@ -36,9 +93,12 @@ mod tests {
             (r#"{"count":-1,"word":7}"#, Some(0), None),
             (r#"{"count":"3"}"#, None, None),
             (r#"{"count":null,"word":{}}"#, None, None),
+            (r#"{"count":[3],"word":[["a"]]}"#, None, None),
+            (r#"{"count":{"a":1},"word":true}"#, None, None),
             ("{}", None, None),
         ] {
-            let wire: Wire = serde_json::from_str(text).unwrap();
+            let document = Document::new(text.as_bytes()).unwrap();
+            let wire = Wire::deserialize(document.root()).unwrap();
             assert_eq!(wire, Wire { count, word: word.map(str::to_owned) }, "{text}");
         }
     }

@@ -181,20 +181,32 @@ impl<'a> Node<'a> {
         serde_json::from_str(self.json()).expect(CHECKED)
     }
 
-    fn first(self) -> u8 {
+    pub(super) fn first(self) -> u8 {
         self.document.text.as_bytes()[self.document.spots[self.spot as usize].start as usize]
     }
 
     /// What stands in it, names and values alike.
-    fn inside(self) -> impl Iterator<Item = Self> + use<'a> {
+    pub(super) fn inside(self) -> Inside<'a> {
         let Self { document, spot } = self;
-        let (mut at, end) = (spot + 1, document.spots[spot as usize].next);
-        std::iter::from_fn(move || {
-            let node = Self { document, spot: at };
-            (at < end).then(|| {
-                at = document.spots[at as usize].next;
-                node
-            })
+        Inside { document, at: spot + 1, end: document.spots[spot as usize].next }
+    }
+}
+
+/// Goes through what stands in a list or an object.
+pub(super) struct Inside<'a> {
+    document: &'a Document<'a>,
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Inside<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        let node = Node { document: self.document, spot: self.at };
+        (self.at < self.end).then(|| {
+            self.at = self.document.spots[self.at as usize].next;
+            node
         })
     }
 }

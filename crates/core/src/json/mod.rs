@@ -1,5 +1,6 @@
 //! JSON bodies read without building a tree: check, peek at a few fields, replace one.
 
+mod deserialize;
 mod document;
 mod mend;
 mod peek;
@@ -8,7 +9,6 @@ mod splice;
 mod write;
 
 pub use document::{Document, Node};
-pub(crate) use mend::mended;
 pub use mend::read_value;
 pub use peek::{Member, Peek, PeekError};
 pub use scan::{Fault, MAX_DEPTH};

@@ -5,7 +5,6 @@ use crate::{
     canonical::Event,
     codec::{DEFAULT_LIMIT, NdjsonDecoder, SseDecoder},
     dialect::{Framing, ReadStream, StreamFault, anthropic, completions, ollama, openai},
-    json::mended,
     operation::Operation,
 };
 
@@ -41,8 +40,8 @@ impl Frames {
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), StreamFault> {
         match self {
-            Self::Sse(decoder) => decoder.feed(bytes, |event| read_event(reader, event.name, event.data, sink)),
-            Self::Ndjson(decoder) => decoder.feed(bytes, |line| read_event(reader, "", line, sink)),
+            Self::Sse(decoder) => decoder.feed(bytes, |event| reader.read(event.name, event.data, sink)),
+            Self::Ndjson(decoder) => decoder.feed(bytes, |line| reader.read("", line, sink)),
         }
     }
 
@@ -58,23 +57,6 @@ impl Frames {
         }
         reader.close(sink);
         Ok(())
-    }
-}
-
-/// Reads one event, mended where it holds half a character.
-fn read_event(
-    reader: &mut dyn ReadStream,
-    name: &str,
-    data: &[u8],
-    sink: &mut dyn FnMut(Event<'_>),
-) -> Result<(), StreamFault> {
-    // An event that cannot be parsed has told nothing yet.
-    match reader.read(name, data, sink) {
-        Err(StreamFault::Malformed(why)) => match mended(data) {
-            Some(data) => reader.read(name, &data, sink),
-            None => Err(StreamFault::Malformed(why)),
-        },
-        read => read,
     }
 }
 

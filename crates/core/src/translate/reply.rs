@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{
     frames::{Frames, stream_reader},
     replay::replay,
@@ -16,7 +14,7 @@ use crate::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, WriteStream, anthropic, completions, embeddings,
         lmstudio, ollama, openai, responses,
     },
-    json::{Json, mended, object},
+    json::{Document, Json, Node, object},
     operation::Operation,
 };
 
@@ -72,8 +70,8 @@ pub(super) fn read_whole(provider: Operation, body: &[u8]) -> Result<Reply, Stre
         Operation::Completions => completions::read_reply,
         _ => openai::read_reply,
     };
-    let reply = read(body).or_else(|error| mended(body).map_or(Err(error), |body| read(&body)));
-    reply.map_err(|error| fault(&error, body))
+    let document = Document::new(body)?;
+    read(document.root()).map_err(|error| fault(&error, document.root()))
 }
 
 impl ReplyTranslator {
@@ -112,7 +110,7 @@ impl ReplyTranslator {
     pub fn whole(&mut self, body: &[u8]) -> Result<Vec<u8>, StreamFault> {
         self.has_content = true;
         if is_embedding(self.client) {
-            return self.embeddings(body).map_err(|error| fault(&error, body));
+            return self.embeddings(body);
         }
         let mut reply = read_whole(self.provider, body)?;
         self.summary = Summary {
@@ -270,11 +268,13 @@ impl ReplyTranslator {
         Timings { total: Some(self.elapsed), output, ..timings }
     }
 
-    fn embeddings(&mut self, body: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-        let reply = match self.provider {
-            Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::read_ollama(body)?,
-            _ => embeddings::read_openai(body)?,
+    fn embeddings(&mut self, body: &[u8]) -> Result<Vec<u8>, StreamFault> {
+        let document = Document::new(body)?;
+        let read = match self.provider {
+            Operation::OllamaEmbed | Operation::OllamaEmbeddings => embeddings::read_ollama,
+            _ => embeddings::read_openai,
         };
+        let reply = read(document.root()).map_err(|error| fault(&error, document.root()))?;
         self.summary.usage = reply.usage;
         let mut written = Vec::with_capacity(body.len() + 256);
         object(&mut written, |out| match self.client {
@@ -345,11 +345,9 @@ impl Summary {
 }
 
 /// A whole body that is no answer: an error of the provider's under a status of success, or nonsense.
-fn fault(error: &serde_json::Error, body: &[u8]) -> StreamFault {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
-            StreamFault::Provider(ErrorInfo::from_value(200, &value))
-        }
+fn fault(error: &serde_json::Error, body: Node<'_>) -> StreamFault {
+    match body.get("error") {
+        Some(told) if !told.is_null() => StreamFault::Provider(ErrorInfo::from_value(200, &body.value())),
         _ => StreamFault::Malformed(error.to_string()),
     }
 }

@@ -97,7 +97,7 @@ fn translate_to(
     let root = document.root();
     let Some(mut operation) = target else {
         if from == Operation::CountTokens {
-            return Ok(Translation::Answer(counted(&read(from, root)?)));
+            return Ok(Translation::Answer(counted(&*read(from, root)?)));
         }
         return Err(TranslateError::NoSuchOperation { wanted: wanted(from), target: to.name() });
     };
@@ -203,7 +203,7 @@ fn write_embed(
 }
 
 /// Reads a request in the client's dialect.
-fn read(from: Operation, body: Node<'_>) -> Result<Request, TranslateError> {
+fn read(from: Operation, body: Node<'_>) -> Result<Box<Request>, TranslateError> {
     Ok(match from {
         Operation::OllamaChat => ollama::read_chat(body)?,
         Operation::OllamaGenerate => ollama::read_generate(body)?,
@@ -218,7 +218,7 @@ fn read(from: Operation, body: Node<'_>) -> Result<Request, TranslateError> {
 fn write(
     operation: Operation,
     to: &dyn ApiType,
-    request: Request,
+    request: Box<Request>,
     model: &str,
     losses: &mut Losses,
     out: &mut Object<'_>,

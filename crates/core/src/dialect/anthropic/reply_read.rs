@@ -4,7 +4,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::words::{UsageWire, stop_of};
-use crate::canonical::{Choice, Given, Part, Place, Reply, Rest, Thought, ToolCall};
+use crate::{
+    canonical::{Choice, Given, Part, Place, Reply, Rest, Thought, ToolCall},
+    json::Node,
+};
 
 #[derive(Deserialize)]
 struct MessageWire {
@@ -41,8 +44,8 @@ struct BlockWire {
 ///
 /// # Errors
 /// It is no message.
-pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
-    let wire: MessageWire = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
+    let wire = MessageWire::deserialize(root)?;
     let parts = wire.content.into_iter().filter_map(read_block).collect();
     let stop = wire.stop_reason.map(|reason| stop_of(&reason, wire.stop_sequence));
     Ok(Reply {

@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Errors
 /// A field has the wrong type, or `messages` is missing or empty.
-pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let list = body.messages()?;
@@ -25,7 +25,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
     let (tool_choice, parallel_tool_calls) = read_tool_choice(&mut body)?;
     let mut thinking = read_thinking(&mut body)?;
     let format = read_output(&mut body, &mut thinking)?;
-    Ok(Request {
+    Ok(Box::new(Request {
         stream: body.boolean("stream")?.is_some_and(|given| given.value),
         usage_wanted: true,
         input: Input::Messages(messages),
@@ -47,7 +47,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
         verbosity: None,
         options: Rest::default(),
         rest: body.rest(),
-    })
+    }))
 }
 
 /// `user_id`; other metadata stays in the rest.

@@ -17,7 +17,7 @@ use crate::{
 const OWN: &[&str] = &["cache_control", "container", "context_management", "inference_geo", "mcp_servers"];
 
 /// Writes the body of a Messages request.
-pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses, out: &mut Object<'_>) {
+pub(crate) fn write_request(request: Box<Request>, model: &str, losses: &mut Losses, out: &mut Object<'_>) {
     let Request {
         stream,
         usage_wanted: _,
@@ -33,7 +33,7 @@ pub(crate) fn write_request(request: Request, model: &str, losses: &mut Losses, 
         verbosity,
         options,
         rest,
-    } = request;
+    } = *request;
     let generation = Generation::of(model);
     let messages = match input {
         Input::Messages(messages) => messages,

@@ -9,6 +9,7 @@ use super::words::{UsageWire, stop_of};
 use crate::{
     canonical::{Event, Stop},
     dialect::{ErrorInfo, ReadStream, StreamFault, Text},
+    json::Document,
 };
 
 #[derive(Deserialize)]
@@ -94,7 +95,8 @@ impl ReadStream for EventReader {
         if self.done {
             return Ok(());
         }
-        let wire: Wire<'_> = serde_json::from_slice(data)?;
+        let document = Document::new(data)?;
+        let wire = Wire::deserialize(document.root())?;
         match &*wire.kind.0 {
             "message_start" => {
                 sink(Event::Start);
@@ -129,7 +131,7 @@ impl ReadStream for EventReader {
                 sink(Event::End);
             }
             "error" => {
-                let value: Value = serde_json::from_slice(data)?;
+                let value = document.root().value();
                 return Err(StreamFault::Provider(ErrorInfo::from_value(200, &value)));
             }
             _ => {}

@@ -10,7 +10,7 @@ use crate::{
         Identity, lenient,
         openai::{self, UsageWire, stop_of, write_usage},
     },
-    json::Object,
+    json::{Node, Object},
 };
 
 #[derive(Deserialize)]
@@ -37,8 +37,8 @@ struct ChoiceWire {
 ///
 /// # Errors
 /// It is no text completion.
-pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
-    let wire: ReplyWire = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
+    let wire = ReplyWire::deserialize(root)?;
     let read = |choice: ChoiceWire| Choice {
         index: choice.index,
         parts: vec![Part::text(choice.text)],

@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// A field has the wrong type, or there is more than one prompt, which other providers do not take.
-pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let prompt = Prompt {
@@ -27,7 +27,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
     let mut sampling = read_sampling(&mut body)?;
     sampling.logprobs = logprobs.as_ref().map(|given| Given::new(true, given.at));
     sampling.top_logprobs = logprobs;
-    Ok(Request {
+    Ok(Box::new(Request {
         stream,
         usage_wanted,
         input: Input::Prompt(prompt),
@@ -42,7 +42,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
         verbosity: None,
         options: Rest::default(),
         rest: telling(body.rest()),
-    })
+    }))
 }
 
 fn read_prompt(prompt: Option<Given<Node<'_>>>) -> Result<String, Invalid> {
@@ -59,7 +59,7 @@ fn read_prompt(prompt: Option<Given<Node<'_>>>) -> Result<String, Invalid> {
 
 /// Writes the body of a completion request.
 pub(crate) fn write_request(
-    request: Request,
+    request: Box<Request>,
     model: &str,
     flavour: Flavour,
     losses: &mut Losses,
@@ -80,7 +80,7 @@ pub(crate) fn write_request(
         verbosity,
         options,
         rest,
-    } = request;
+    } = *request;
     let Input::Prompt(prompt) = input else { return };
     let Prompt { text, suffix, system, images, raw: _, echo, best_of } = prompt;
     losses.given(system.filter(|given| !given.value.is_empty()));

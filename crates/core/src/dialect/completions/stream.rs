@@ -13,7 +13,7 @@ use crate::{
         ErrorInfo, Identity, ReadStream, StreamFault, Surface, Text, WriteStream, lenient,
         openai::{UsageWire, stop_of, write_usage},
     },
-    json::Object,
+    json::{Document, Object},
 };
 
 #[derive(Deserialize)]
@@ -62,10 +62,11 @@ impl ReadStream for TextReader {
             sink(Event::End);
             return Ok(());
         }
+        let document = Document::new(data)?;
         if name == "error" {
-            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &serde_json::from_slice(data)?)));
+            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &document.root().value())));
         }
-        let chunk: Chunk<'_> = serde_json::from_slice(data)?;
+        let chunk = Chunk::deserialize(document.root())?;
         if let Some(error) = chunk.error {
             return Err(StreamFault::Provider(ErrorInfo::from_value(200, &error)));
         }

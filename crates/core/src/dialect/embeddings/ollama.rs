@@ -79,8 +79,8 @@ struct ReplyWire {
 ///
 /// # Errors
 /// It has no embeddings.
-pub(crate) fn read_reply(body: &[u8]) -> Result<EmbedReply, serde_json::Error> {
-    let wire: ReplyWire = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<EmbedReply, serde_json::Error> {
+    let wire = ReplyWire::deserialize(root)?;
     let vectors = wire.embeddings.or(wire.embedding.map(|one| vec![one]));
     let vectors = vectors.ok_or_else(|| serde::de::Error::missing_field("embeddings"))?;
     let usage = Usage { input: wire.prompt_eval_count.unwrap_or_default(), ..Usage::default() };

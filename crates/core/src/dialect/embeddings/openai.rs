@@ -111,8 +111,8 @@ struct EmbeddingWire {
 ///
 /// # Errors
 /// It is no list of embeddings.
-pub(crate) fn read_reply(body: &[u8]) -> Result<EmbedReply, serde_json::Error> {
-    let mut wire: ReplyWire = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<EmbedReply, serde_json::Error> {
+    let mut wire = ReplyWire::deserialize(root)?;
     wire.data.sort_by_key(|one| one.index);
     let vectors = wire.data.into_iter().map(|one| one.embedding).collect();
     Ok(EmbedReply { vectors, usage: wire.usage.map(Into::into) })

@@ -13,7 +13,7 @@ pub(crate) const STATEFUL: &[&str] = &["previous_response_id", "thread_id"];
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_native(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_native(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let mut messages = Vec::with_capacity(2);
@@ -22,7 +22,7 @@ pub(crate) fn read_native(body: Node<'_>) -> Result<Request, Invalid> {
     }
     let wanted = || Invalid::new(Place::ROOT.field("input"), "a string or a list of items");
     messages.push(Message::new(Role::User, read_input(body.take("input").ok_or_else(wanted)?)?));
-    Ok(Request {
+    Ok(Box::new(Request {
         stream: body.boolean("stream")?.is_some_and(|given| given.value),
         usage_wanted: true,
         input: Input::Messages(messages),
@@ -47,7 +47,7 @@ pub(crate) fn read_native(body: Node<'_>) -> Result<Request, Invalid> {
         verbosity: None,
         options: Rest::default(),
         rest: telling(body.rest()),
-    })
+    }))
 }
 
 /// A text, or texts and pictures.

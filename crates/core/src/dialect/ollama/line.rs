@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, Timings, ToolCall, Usage},
     dialect::{Text, lenient},
+    json::Node,
 };
 
 /// A chat or generate object.
@@ -111,8 +112,8 @@ pub(super) fn stop_of(reason: Option<&str>, called: bool) -> Stop {
 ///
 /// # Errors
 /// It is no Ollama answer.
-pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
-    let line: Line<'_> = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
+    let line = Line::deserialize(root)?;
     if line.message.is_none() && line.response.is_none() {
         return Err(serde::de::Error::custom("neither message nor response"));
     }

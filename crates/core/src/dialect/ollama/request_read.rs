@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Errors
 /// A field has the wrong type.
-pub(crate) fn read_chat(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_chat(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     let messages = read_messages(body.items("messages")?)?;
     let tools = read_tools(&mut body)?;
@@ -24,7 +24,7 @@ pub(crate) fn read_chat(body: Node<'_>) -> Result<Request, Invalid> {
 ///
 /// # Errors
 /// A field has the wrong type.
-pub(crate) fn read_generate(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_generate(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     let prompt = Prompt {
         text: body.string("prompt")?.map(|given| given.value).unwrap_or_default(),
@@ -39,10 +39,10 @@ pub(crate) fn read_generate(body: Node<'_>) -> Result<Request, Invalid> {
 }
 
 /// Reads what both requests have.
-fn finish(mut body: Fields<'_>, input: Input, tools: Vec<Tool>) -> Result<Request, Invalid> {
+fn finish(mut body: Fields<'_>, input: Input, tools: Vec<Tool>) -> Result<Box<Request>, Invalid> {
     body.forget(&["model", "model_name"]);
     let (sampling, options) = read_options(&mut body)?;
-    Ok(Request {
+    Ok(Box::new(Request {
         stream: body.boolean("stream")?.is_none_or(|given| given.value),
         usage_wanted: true,
         input,
@@ -57,7 +57,7 @@ fn finish(mut body: Fields<'_>, input: Input, tools: Vec<Tool>) -> Result<Reques
         verbosity: None,
         options,
         rest: body.rest(),
-    })
+    }))
 }
 
 fn read_tools(body: &mut Fields<'_>) -> Result<Vec<Tool>, Invalid> {

@@ -19,7 +19,7 @@ const OWN: &[&str] = &["shift", "template", "truncate"];
 /// # Errors
 /// A picture by URL, or nothing of the messages that Ollama has a place for.
 pub(crate) fn write_chat(
-    mut request: Request,
+    mut request: Box<Request>,
     model: &str,
     losses: &mut Losses,
     out: &mut Object<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn write_chat(
 /// # Errors
 /// A picture by URL.
 pub(crate) fn write_generate(
-    mut request: Request,
+    mut request: Box<Request>,
     model: &str,
     losses: &mut Losses,
     out: &mut Object<'_>,
@@ -61,7 +61,7 @@ pub(crate) fn write_generate(
 }
 
 /// Writes what both requests have.
-fn finish(request: Request, model: &str, out: &mut Object<'_>, losses: &mut Losses) {
+fn finish(request: Box<Request>, model: &str, out: &mut Object<'_>, losses: &mut Losses) {
     let Request {
         stream,
         usage_wanted: _,
@@ -77,7 +77,7 @@ fn finish(request: Request, model: &str, out: &mut Object<'_>, losses: &mut Loss
         verbosity,
         options,
         rest,
-    } = request;
+    } = *request;
     out.put("stream", stream);
     // Ollama has no word for a choice. Without tools the model cannot call any; with one it can call no other.
     match tool_choice.as_ref().map(|given| &given.value) {

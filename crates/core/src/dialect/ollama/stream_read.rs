@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::line::{Call, Line, Said, stop_of};
 use crate::{
     canonical::Event,
     dialect::{ErrorInfo, ReadStream, StreamFault, Text},
+    json::Document,
 };
 
 /// Reads the lines of a chat or generate stream.
@@ -23,10 +25,10 @@ impl ReadStream for LineReader {
         if self.done {
             return Ok(());
         }
-        let line: Line<'_> = serde_json::from_slice(data)?;
+        let document = Document::new(data)?;
+        let line = Line::deserialize(document.root())?;
         if line.error.is_some() {
-            let value: Value = serde_json::from_slice(data)?;
-            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &value)));
+            return Err(StreamFault::Provider(ErrorInfo::from_value(200, &document.root().value())));
         }
         if !std::mem::replace(&mut self.started, true) {
             sink(Event::Start);

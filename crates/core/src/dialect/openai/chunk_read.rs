@@ -15,6 +15,7 @@ use super::{
 use crate::{
     canonical::{Event, Stop},
     dialect::{ErrorInfo, ReadStream, StreamFault, Text, call_assembly::Calls, lenient},
+    json::Document,
 };
 
 #[derive(Deserialize)]
@@ -109,10 +110,11 @@ impl ReadStream for ChatReader {
             return Ok(());
         }
         if name == "error" {
-            let value: Value = serde_json::from_slice(data)?;
+            let value = Document::new(data)?.root().value();
             return Err(StreamFault::Provider(ErrorInfo::from_value(200, &value)));
         }
-        let chunk: Chunk<'_> = serde_json::from_slice(data)?;
+        let document = Document::new(data)?;
+        let chunk = Chunk::deserialize(document.root())?;
         if let Some(error) = chunk.error {
             return Err(StreamFault::Provider(ErrorInfo::from_value(200, &error)));
         }

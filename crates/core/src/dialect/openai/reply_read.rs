@@ -7,6 +7,7 @@ use super::{usage::UsageWire, words::stop_of};
 use crate::{
     canonical::{Choice, Part, Place, Reply, Rest, Stop, Thought, ToolCall},
     dialect::lenient,
+    json::Node,
 };
 
 #[derive(Deserialize)]
@@ -76,8 +77,8 @@ struct FunctionWire {
 ///
 /// # Errors
 /// It is no chat completion.
-pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, serde_json::Error> {
-    let wire: ReplyWire = serde_json::from_slice(body)?;
+pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
+    let wire = ReplyWire::deserialize(root)?;
     Ok(Reply {
         choices: wire.choices.into_iter().zip(0..).map(|(choice, i)| read_choice(choice, i)).collect(),
         usage: wire.usage.map(Into::into),

@@ -12,14 +12,14 @@ use crate::{
 ///
 /// # Errors
 /// A field has the wrong type, or `messages` is missing or empty.
-pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<Box<Request>, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
     let messages = body.messages()?;
     let (stream, usage_wanted) = read_stream(&mut body)?;
     let mut sampling = read_sampling(&mut body)?;
     let options = read_foreign_options(&mut body, &mut sampling)?;
-    Ok(Request {
+    Ok(Box::new(Request {
         stream,
         usage_wanted,
         input: Input::Messages(read_messages(messages)?),
@@ -34,7 +34,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<Request, Invalid> {
         verbosity: body.string("verbosity")?,
         options,
         rest: telling(body.rest()),
-    })
+    }))
 }
 
 /// Leaves out fields that only say what is done anyway.

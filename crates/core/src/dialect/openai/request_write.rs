@@ -56,7 +56,7 @@ const VLLM: &[&str] = &[
 
 /// Writes the body of a chat request.
 pub(crate) fn write_request(
-    request: Request,
+    request: Box<Request>,
     model: &str,
     flavour: Flavour,
     losses: &mut Losses,
@@ -77,7 +77,7 @@ pub(crate) fn write_request(
         verbosity,
         options,
         mut rest,
-    } = request;
+    } = *request;
     let family = Family::of(model, flavour);
     out.put("model", model);
     let messages = conversation(input, losses);

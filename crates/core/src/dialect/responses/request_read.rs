@@ -18,7 +18,7 @@ pub(crate) const STATEFUL: &[&str] = &["background", "conversation", "previous_r
 ///
 /// # Errors
 /// A field has the wrong type, or `input` is missing.
-pub(crate) fn read_request(body: Node<'_>) -> Result<(Request, Envelope), Invalid> {
+pub(crate) fn read_request(body: Node<'_>) -> Result<(Box<Request>, Envelope), Invalid> {
     let envelope = Envelope::new(body);
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name", "stream_options"]);
@@ -38,7 +38,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<(Request, Envelope), Invali
     };
     read_include(&mut body, &mut sampling)?;
     let stream = body.boolean("stream")?.is_some_and(|given| given.value);
-    let request = Request {
+    let request = Box::new(Request {
         stream,
         usage_wanted: true,
         input: Input::Messages(messages),
@@ -53,7 +53,7 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<(Request, Envelope), Invali
         verbosity,
         options: Rest::default(),
         rest: telling(body.rest()),
-    };
+    });
     Ok((request, envelope))
 }
 
