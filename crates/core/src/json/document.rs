@@ -23,6 +23,10 @@ struct Spot {
     start: u32,
     end: u32,
     next: u32,
+    /// The first byte, which tells what it is.
+    first: u8,
+    /// Whether it is a string with escapes.
+    escaped: bool,
 }
 
 /// A JSON value in a [`Document`].
@@ -46,7 +50,7 @@ impl<'a> Document<'a> {
             return Err(Error::custom("the text is too long"));
         }
         let mut scan = Scanner::new(body);
-        let mut map = Map { spots: Vec::with_capacity(8 + body.len() / 64), open: NONE };
+        let mut map = Map { spots: Vec::with_capacity(8 + body.len() / 32), open: NONE };
         let whole = scan.tour(&mut map).and_then(|()| scan.end());
         // Mending changes no length.
         let text = match scan.surrogates.then(|| mended(body)).flatten() {
@@ -56,7 +60,7 @@ impl<'a> Document<'a> {
         let Some(text) = text else { return Err(Error::custom("the text is not valid UTF-8")) };
         if let Err(fault) = whole {
             // It has the words that everybody knows for what is wrong.
-            return Err(serde_json::from_str::<Value>(&text).err().unwrap_or_else(|| Error::custom(fault)));
+            return Err(serde_json::from_str::<Value>(&text).err().unwrap_or_else(|| Error::custom(*fault)));
         }
         if scan.extreme {
             serde_json::from_str::<Value>(&text)?;
@@ -83,8 +87,8 @@ const NONE: u32 = u32::MAX;
 
 #[expect(clippy::cast_possible_truncation, reason = "the text has less than 4 GiB, and a spot takes a byte of it")]
 impl Guide for Map {
-    fn open(&mut self, at: usize) {
-        let spot = Spot { start: at as u32, end: 0, next: self.open };
+    fn open(&mut self, bracket: u8, at: usize) {
+        let spot = Spot { start: at as u32, end: 0, next: self.open, first: bracket, escaped: false };
         self.open = self.spots.len() as u32;
         self.spots.push(spot);
     }
@@ -97,9 +101,9 @@ impl Guide for Map {
         }
     }
 
-    fn leaf(&mut self, range: Range<usize>) {
+    fn leaf(&mut self, first: u8, range: Range<usize>, escaped: bool) {
         let next = self.spots.len() as u32 + 1;
-        self.spots.push(Spot { start: range.start as u32, end: range.end as u32, next });
+        self.spots.push(Spot { start: range.start as u32, end: range.end as u32, next, first, escaped });
     }
 }
 
@@ -107,7 +111,7 @@ impl<'a> Node<'a> {
     /// Its JSON, as it was written.
     #[must_use]
     pub fn json(self) -> &'a str {
-        let Spot { start, end, .. } = self.document.spots[self.spot as usize];
+        let Spot { start, end, .. } = self.spot();
         &self.document.text[start as usize..end as usize]
     }
 
@@ -132,11 +136,11 @@ impl<'a> Node<'a> {
     /// The text, if it is one; borrowed where it has no escapes.
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
-        let json = self.json();
-        let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-        Some(match memchr::memchr(b'\\', inner.as_bytes()) {
-            None => Cow::Borrowed(inner),
-            Some(_) => Cow::Owned(serde_json::from_str(json).expect(CHECKED)),
+        let Spot { start, end, first, escaped, .. } = self.spot();
+        Some(match (first, escaped) {
+            (b'"', false) => Cow::Borrowed(&self.document.text[start as usize + 1..end as usize - 1]),
+            (b'"', true) => Cow::Owned(serde_json::from_str(self.json()).expect(CHECKED)),
+            _ => return None,
         })
     }
 
@@ -182,13 +186,17 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn first(self) -> u8 {
-        self.document.text.as_bytes()[self.document.spots[self.spot as usize].start as usize]
+        self.spot().first
+    }
+
+    fn spot(self) -> Spot {
+        self.document.spots[self.spot as usize]
     }
 
     /// What stands in it, names and values alike.
     pub(super) fn inside(self) -> Inside<'a> {
         let Self { document, spot } = self;
-        Inside { document, at: spot + 1, end: document.spots[spot as usize].next }
+        Inside { document, at: spot + 1, end: self.spot().next }
     }
 }
 

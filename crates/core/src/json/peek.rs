@@ -29,7 +29,7 @@ pub struct Peek<'a> {
 pub enum PeekError {
     /// Not JSON.
     #[error("the request body is not valid JSON: {0}")]
-    Syntax(#[from] Fault),
+    Syntax(#[source] Fault),
     /// JSON, but no object.
     #[error("the request body must be a JSON object")]
     NotAnObject,
@@ -47,6 +47,12 @@ pub enum PeekError {
     /// Neither `model` nor `model_name` is there.
     #[error("the field 'model' is required: name the model to use")]
     NoModel,
+}
+
+impl From<Box<Fault>> for PeekError {
+    fn from(fault: Box<Fault>) -> Self {
+        Self::Syntax(*fault)
+    }
 }
 
 impl PeekError {
@@ -76,7 +82,7 @@ impl<'a> Peek<'a> {
                 scan.end()?;
                 return Err(PeekError::NotAnObject);
             }
-            None => return Err(Fault { what: "the body is empty", offset: 0 }.into()),
+            None => return Err(PeekError::Syntax(Fault { what: "the body is empty", offset: 0 })),
         };
         if !scan.eat(b'}') {
             while peek.member(&mut scan)? {}
@@ -89,7 +95,8 @@ impl<'a> Peek<'a> {
     fn member(&mut self, scan: &mut Scanner<'a>) -> Result<bool, PeekError> {
         scan.peek();
         let start = scan.at();
-        let (key, escaped) = scan.string()?;
+        let escaped = scan.string()?;
+        let key = start + 1..scan.at() - 1;
         if !scan.eat(b':') {
             scan.fault("expected ':'")?;
         }
@@ -186,7 +193,9 @@ impl<'a> Peek<'a> {
         let mut more = scan.eat(b'{');
         // The body was checked from end to end, so nothing below fails.
         while more && scan.peek() == Some(b'"') {
-            let Ok((key, escaped)) = scan.string() else { break };
+            let start = scan.at();
+            let Ok(escaped) = scan.string() else { break };
+            let key = start + 1..scan.at() - 1;
             scan.eat(b':');
             scan.peek();
             let start = scan.at();

@@ -18,7 +18,8 @@ pub struct Fault {
 /// Words of a string looked at before its end is searched for.
 const FEW_WORDS: usize = 4;
 
-type Scan<T> = Result<T, Fault>;
+/// A fault is boxed: what all the steps of a pass hand on is then no larger than a register or two.
+type Scan<T> = Result<T, Box<Fault>>;
 
 /// A cursor over JSON text. Strings, the bulk of an LLM request, are passed many bytes at a time.
 pub(super) struct Scanner<'a> {
@@ -40,7 +41,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn fault<T>(&self, what: &'static str) -> Scan<T> {
-        Err(Fault { what, offset: self.at })
+        Err(Box::new(Fault { what, offset: self.at }))
     }
 
     pub(super) fn at(&self) -> usize {
@@ -49,6 +50,13 @@ impl<'a> Scanner<'a> {
 
     /// The next significant byte, not consumed.
     pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.text.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_past_space(),
+        }
+    }
+
+    fn peek_past_space(&mut self) -> Option<u8> {
         while let Some(&byte) = self.text.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
@@ -73,24 +81,23 @@ impl<'a> Scanner<'a> {
             && simdutf8::basic::from_utf8(self.text).is_err()
             && let Err(error) = std::str::from_utf8(self.text)
         {
-            return Err(Fault { what: "invalid UTF-8", offset: error.valid_up_to() });
+            return Err(Box::new(Fault { what: "invalid UTF-8", offset: error.valid_up_to() }));
         }
         Ok(())
     }
 
-    /// A string with its quotes; the range excludes them. `escaped` tells whether it holds a backslash.
-    pub(super) fn string(&mut self) -> Scan<(Range<usize>, bool)> {
+    /// A string with its quotes; `true` when it holds a backslash.
+    pub(super) fn string(&mut self) -> Scan<bool> {
         if !self.eat(b'"') {
             return self.fault("expected a string");
         }
-        let start = self.at;
         let mut escaped = false;
         loop {
             self.plain_run();
             match self.text.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok((start..self.at - 1, escaped));
+                    return Ok(escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -193,16 +200,17 @@ impl<'a> Scanner<'a> {
         self.fault("invalid literal (true, false and null are written in lower case)")
     }
 
-    /// A string, number or literal; `first` is the byte under the cursor.
-    fn scalar(&mut self, first: u8) -> Scan<()> {
+    /// A string, number or literal; `first` is the byte under the cursor. `true` when it holds a backslash.
+    fn scalar(&mut self, first: u8) -> Scan<bool> {
         match first {
-            b'"' => self.string().map(drop),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            _ => self.fault("expected a JSON value"),
+            b'"' => return self.string(),
+            b'-' | b'0'..=b'9' => self.number()?,
+            b't' => self.word("true")?,
+            b'f' => self.word("false")?,
+            b'n' => self.word("null")?,
+            _ => return self.fault("expected a JSON value"),
         }
+        Ok(false)
     }
 
     /// Passes one whole value.
@@ -216,7 +224,7 @@ impl<'a> Scanner<'a> {
         loop {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
-                    guide.open(self.at);
+                    guide.open(bracket, self.at);
                     self.at += 1;
                     if self.eat(bracket + 2) {
                         // An empty one is complete at once: `}` and `]` are two after `{` and `[`.
@@ -232,8 +240,8 @@ impl<'a> Scanner<'a> {
                 }
                 Some(byte) => {
                     let start = self.at;
-                    self.scalar(byte)?;
-                    guide.leaf(start..self.at);
+                    let escaped = self.scalar(byte)?;
+                    guide.leaf(byte, start..self.at, escaped);
                 }
                 None => return self.fault("unexpected end of the JSON text"),
             }
@@ -246,15 +254,20 @@ impl<'a> Scanner<'a> {
     /// After a value: closes what ends here. `true` when another value follows.
     fn close(&mut self, open: &mut Nesting, guide: &mut impl Guide) -> Scan<bool> {
         while let Some(object) = open.top() {
-            if self.eat(b',') {
-                self.key_if(object, guide)?;
-                return Ok(true);
+            match (self.peek(), object) {
+                (Some(b','), _) => {
+                    self.at += 1;
+                    self.key_if(object, guide)?;
+                    return Ok(true);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    guide.close(self.at);
+                    open.pop();
+                }
+                (_, true) => return self.fault("expected ',' or '}'"),
+                (_, false) => return self.fault("expected ',' or ']'"),
             }
-            if !self.eat(if object { b'}' } else { b']' }) {
-                return self.fault(if object { "expected ',' or '}'" } else { "expected ',' or ']'" });
-            }
-            guide.close(self.at);
-            open.pop();
         }
         Ok(false)
     }
@@ -263,8 +276,8 @@ impl<'a> Scanner<'a> {
         if object {
             self.peek();
             let start = self.at;
-            self.string()?;
-            guide.leaf(start..self.at);
+            let escaped = self.string()?;
+            guide.leaf(b'"', start..self.at, escaped);
             if !self.eat(b':') {
                 return self.fault("expected ':'");
             }
@@ -275,18 +288,18 @@ impl<'a> Scanner<'a> {
 
 /// Is told of every part of a value, in order.
 pub(super) trait Guide {
-    /// A list or an object begins here.
-    fn open(&mut self, at: usize);
+    /// A list or an object begins here, with this bracket.
+    fn open(&mut self, bracket: u8, at: usize);
     /// The innermost open one has ended before here.
     fn close(&mut self, at: usize);
-    /// A name or a value without parts.
-    fn leaf(&mut self, range: Range<usize>);
+    /// A name or a value without parts, which begins with this byte; `escaped` where it holds a backslash.
+    fn leaf(&mut self, first: u8, range: Range<usize>, escaped: bool);
 }
 
 impl Guide for () {
-    fn open(&mut self, _: usize) {}
+    fn open(&mut self, _: u8, _: usize) {}
     fn close(&mut self, _: usize) {}
-    fn leaf(&mut self, _: Range<usize>) {}
+    fn leaf(&mut self, _: u8, _: Range<usize>, _: bool) {}
 }
 
 /// Which brackets are open, one bit each: set for an object.
