@@ -19,7 +19,11 @@ pub(super) fn read_messages(list: Given<Vec<Node<'_>>>) -> Result<Vec<Message>, 
         let parts = read_content(message.take("content"), place)?;
         Ok(Message { role, parts, name: None, rest: message.rest() })
     };
-    list.value.into_iter().enumerate().map(read).collect()
+    let mut messages = Vec::with_capacity(list.value.len());
+    for item in list.value.into_iter().enumerate() {
+        messages.push(read(item)?);
+    }
+    Ok(messages)
 }
 
 /// Reads `content` or `system`; blocks are named after the field in `place`.
@@ -30,7 +34,7 @@ pub(super) fn read_content(content: Option<Given<Node<'_>>>, place: Place) -> Re
         return Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] });
     }
     let items = value.items().ok_or_else(|| Invalid::new(at, "a string or a list of blocks"))?;
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(1);
     for (i, item) in items.enumerate() {
         read_block(place.item(name, i), item, &mut parts)?;
     }

@@ -46,7 +46,8 @@ struct BlockWire {
 /// It is no message.
 pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
     let wire = MessageWire::deserialize(root)?;
-    let parts = wire.content.into_iter().filter_map(read_block).collect();
+    let mut parts = Vec::with_capacity(wire.content.len());
+    parts.extend(wire.content.into_iter().filter_map(read_block));
     let stop = wire.stop_reason.map(|reason| stop_of(&reason, wire.stop_sequence));
     Ok(Reply {
         choices: vec![Choice { index: 0, parts, stop, logprobs: None }],

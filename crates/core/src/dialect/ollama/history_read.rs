@@ -7,8 +7,11 @@ use crate::{
 
 /// Reads the history.
 pub(super) fn read_messages(items: Vec<Node<'_>>) -> Result<Vec<Message>, Invalid> {
-    let places = (0..).map(|i| Place::ROOT.item("messages", i));
-    places.zip(items).map(|(at, value)| read_message(Fields::new(at, value)?)).collect()
+    let mut messages = Vec::with_capacity(items.len());
+    for (i, value) in items.into_iter().enumerate() {
+        messages.push(read_message(Fields::new(Place::ROOT.item("messages", i), value)?)?);
+    }
+    Ok(messages)
 }
 
 fn read_message(mut message: Fields<'_>) -> Result<Message, Invalid> {
@@ -19,7 +22,7 @@ fn read_message(mut message: Fields<'_>) -> Result<Message, Invalid> {
         "tool" => return read_tool(message),
         _ => return Err(Invalid::new(message.place().field("role"), "system, user, assistant or tool")),
     };
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(1);
     if let Some(text) = message.string("thinking")?.filter(|text| !text.value.is_empty()) {
         parts.push(Part::Thought(Thought::plain(text.value, text.at)));
     }

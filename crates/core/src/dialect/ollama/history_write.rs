@@ -27,35 +27,30 @@ pub(super) fn write_messages(
     // Whether the message before is a tool's.
     let mut after_tool = false;
     for message in messages {
-        let Message { role, parts, name, rest } = message;
+        let Message { role, mut parts, name, rest } = message;
         losses.given(name);
         rest.lose(losses);
-        let mut said = Vec::new();
-        for part in parts {
-            match part {
-                Part::ToolResult(result) => {
-                    losses.unless(result.is_error, &false);
-                    result.rest.lose(losses);
-                    let words = Words::of(result.parts, losses)?;
-                    list.object(|out| {
-                        words.write("tool", out);
-                        out.some("tool_name", result.name);
-                        out.put("tool_call_id", result.id);
-                    });
-                    after_tool = true;
-                }
-                other => said.push(other),
-            }
+        for part in parts.extract_if(.., |part| matches!(part, Part::ToolResult(_))) {
+            let Part::ToolResult(result) = part else { continue };
+            losses.unless(result.is_error, &false);
+            result.rest.lose(losses);
+            let words = Words::of(result.parts, losses)?;
+            list.object(|out| {
+                words.write("tool", out);
+                out.some("tool_name", result.name);
+                out.put("tool_call_id", result.id);
+            });
+            after_tool = true;
         }
         let role = match role {
             Role::System | Role::Developer => "system",
             Role::User => "user",
             Role::Assistant => "assistant",
-            Role::Tool if said.is_empty() => continue,
+            Role::Tool if parts.is_empty() => continue,
             Role::Tool => "user",
         };
-        let nothing = said.is_empty();
-        let words = Words::of(said, losses)?;
+        let nothing = parts.is_empty();
+        let words = Words::of(parts, losses)?;
         // Of parts that Ollama has no place for, nothing is left.
         if if nothing { !after_tool } else { !words.is_empty() } {
             list.object(|out| words.write(role, out));

@@ -119,12 +119,12 @@ pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
     }
     let (usage, timings) = (line.usage(), line.timings());
     let said = line.message.unwrap_or(Said { content: line.response, thinking: line.thinking, tool_calls: None });
-    let mut parts = Vec::new();
+    let calls = said.tool_calls.unwrap_or_default();
+    let mut parts = Vec::with_capacity(1 + calls.len());
     if let Some(text) = filled(said.thinking) {
         parts.push(Part::Thought(Thought::plain(text, Place::ROOT)));
     }
     parts.extend(filled(said.content).map(Part::text));
-    let calls = said.tool_calls.unwrap_or_default();
     let stop = stop_of(line.done_reason.as_deref(), !calls.is_empty());
     parts.extend(calls.into_iter().map(|call| {
         Part::ToolCall(ToolCall {

@@ -20,7 +20,7 @@ pub(super) fn read_content(content: Option<Given<Node<'_>>>) -> Result<Vec<Part>
         return Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] });
     }
     let items = value.items().ok_or_else(|| Invalid::new(at, "a string or a list of parts"))?;
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(1);
     for (i, item) in items.enumerate() {
         let part = read_part(at.at(i), item, &mut parts)?;
         parts.push(part);

@@ -8,11 +8,11 @@ use crate::{
 
 /// Reads the history.
 pub(super) fn read_messages(list: Given<Vec<Node<'_>>>) -> Result<Vec<Message>, Invalid> {
-    list.value
-        .into_iter()
-        .enumerate()
-        .map(|(i, value)| read_message(Fields::new(Place::ROOT.item("messages", i), value)?))
-        .collect()
+    let mut messages = Vec::with_capacity(list.value.len());
+    for (i, value) in list.value.into_iter().enumerate() {
+        messages.push(read_message(Fields::new(Place::ROOT.item("messages", i), value)?)?);
+    }
+    Ok(messages)
 }
 
 fn read_message(mut message: Fields<'_>) -> Result<Message, Invalid> {
@@ -33,7 +33,9 @@ fn read_message(mut message: Fields<'_>) -> Result<Message, Invalid> {
 
 fn read_assistant(mut message: Fields<'_>) -> Result<Message, Invalid> {
     let mut parts = read_thoughts(&mut message)?;
-    parts.extend(read_content(message.take("content"))?);
+    let said = read_content(message.take("content"))?;
+    parts.reserve_exact(said.len());
+    parts.extend(said);
     parts.extend(message.string("refusal")?.filter(|text| !text.value.is_empty()).map(Part::Refusal));
     if let Some(calls) = message.list("tool_calls")? {
         for (i, call) in calls.value.into_iter().enumerate() {

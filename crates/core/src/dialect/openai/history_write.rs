@@ -43,24 +43,22 @@ fn write_plain(role: &str, message: Message, losses: &mut Losses, out: &mut Obje
 
 /// Tool results become messages of their own, before what the person says. Returns whether the last message is a tool's.
 fn write_user(message: Message, mut after_tool: bool, losses: &mut Losses, list: &mut List<'_>) -> bool {
-    let Message { role, parts, name, rest } = message;
-    let (mut said, mut shown) = (Vec::new(), Vec::new());
-    for part in parts {
-        match part {
-            Part::ToolResult(result) => {
-                list.object(|out| write_result(result, &mut shown, losses, out));
-                after_tool = true;
-            }
-            other => said.push(other),
+    let Message { role, mut parts, name, rest } = message;
+    let mut shown = Vec::new();
+    for part in parts.extract_if(.., |part| matches!(part, Part::ToolResult(_))) {
+        if let Part::ToolResult(result) = part {
+            list.object(|out| write_result(result, &mut shown, losses, out));
+            after_tool = true;
         }
     }
-    let nothing_else = said.is_empty() && (after_tool || role == Role::Tool);
-    shown.append(&mut said);
-    if shown.is_empty() && nothing_else {
+    let nothing_else = parts.is_empty() && (after_tool || role == Role::Tool);
+    // What the results show comes first.
+    parts.splice(..0, shown);
+    if parts.is_empty() && nothing_else {
         rest.lose(losses);
         return after_tool;
     }
-    list.object(|out| write_plain("user", Message { role: Role::User, parts: shown, name, rest }, losses, out));
+    list.object(|out| write_plain("user", Message { role: Role::User, parts, name, rest }, losses, out));
     false
 }
 

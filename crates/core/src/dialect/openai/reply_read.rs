@@ -91,7 +91,7 @@ pub(crate) fn read_reply(root: Node<'_>) -> Result<Reply, serde_json::Error> {
 
 fn read_choice(wire: ChoiceWire, position: u32) -> Choice {
     let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls, function_call } = wire.message;
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(1);
     if let Some(text) = reasoning_content.or(reasoning).filter(|text| !text.is_empty()) {
         parts.push(Part::Thought(Thought::plain(text, Place::ROOT)));
     }
