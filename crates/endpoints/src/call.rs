@@ -79,7 +79,8 @@ impl Call {
         let mut bytes = match body {
             Body::Full(bytes) if bytes.len() <= most => bytes,
             body => {
-                let (bytes, held) = collect(body, most, within, &self.state.memory).await?;
+                // Boxed: a small body has come with its head.
+                let (bytes, held) = Box::pin(collect(body, most, within, &self.state.memory)).await?;
                 self.held = held;
                 bytes
             }

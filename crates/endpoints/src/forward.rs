@@ -2,19 +2,20 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header, response::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response::Parts};
+use http_body::Body as _;
 use llm_router_core::{
     catalogue::OnDisconnect,
     dialect::{ErrorInfo, ErrorKind, Surface},
     json::Peek,
     operation::Operation,
     settings::word,
-    translate::{self, TranslateError},
+    translate::{self, StreamTap, TranslateError},
 };
 
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     headers,
     images::Pictures,
     judge::Answer,
-    leaving::{Asking, Bounds, Kept, Progress},
+    leaving::{Asking, Bounds, Progress},
     life::Life,
     memory::Held,
     moment,
@@ -36,7 +37,6 @@ use crate::{
     several::Several,
     state::{Pool, State},
     target::Target,
-    upstream::Upstream,
     view::View,
     waiting,
     wish::Wish,
@@ -44,6 +44,9 @@ use crate::{
 
 /// What a token of a prompt takes in a body, about: the balancer needs no more than the order of magnitude.
 const BYTES_A_TOKEN: usize = 4;
+
+/// An answer up to this size that has come whole is let go of at once, in bytes: a connection's own buffers are as large.
+const AT_HAND: usize = 64 * 1024;
 
 /// Forwards a request to a provider of its model and relays the answer.
 ///
@@ -54,7 +57,7 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
     let headers = std::mem::take(&mut call.head.headers);
     let limit = own_limit(&headers)?;
     let started = call.record.as_ref().map_or_else(|| moment::now().into_std(), |record| record.started);
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::new(Arc::clone(&call.upstream)));
     let order = Order {
         operation,
         body,
@@ -63,28 +66,26 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
         limit,
         surface: call.surface,
         state: Arc::clone(&call.state),
-        upstream: Arc::clone(&call.upstream),
         record: call.record.take(),
         life: call.life.clone(),
         deadline: None,
         progress: Arc::clone(&progress),
     };
     let every = call.state.settings.server.stream_keepalive;
-    let upstream = Arc::clone(&call.upstream);
-    let mut asking = Asking::new(Box::pin(order.ask()), Arc::clone(&progress), upstream);
+    let mut asking = Asking::new(Box::pin(order.ask()), progress);
     let asked = if every.is_zero() || !waiting::has_comments(call.surface) {
         asking.await
     } else {
         let silent = moment::now().into_std().saturating_duration_since(started);
         match moment::within(moment::after(every.saturating_sub(silent)), Pin::new(&mut asking)).await {
             Ok(asked) => asked,
-            Err(_) if progress.streams.get() == Some(&true) => return Ok(waiting::begin(asking, call.surface, every)),
+            Err(_) if asking.streams() => return Ok(waiting::begin(asking, call.surface, every)),
             Err(_) => asking.await,
         }
     };
     let Asked { order, outcome } = asked;
     match outcome {
-        Ok(Outcome::Answer(answer)) => Ok(order.relay(answer)),
+        Ok(Outcome::Answer(answer)) => Ok(order.answer(answer)),
         Ok(Outcome::Unasked(answer)) => {
             call.record = order.record;
             Ok(unasked(answer))
@@ -116,7 +117,6 @@ struct Order {
     limit: Option<Duration>,
     surface: Surface,
     state: Arc<State>,
-    upstream: Arc<dyn Upstream>,
     record: Option<Box<Record>>,
     life: Life,
     deadline: Option<(tokio::time::Instant, Duration)>,
@@ -138,10 +138,13 @@ pub(crate) enum Settled {
 }
 
 impl Order {
-    async fn ask(mut self) -> Asked {
-        let life = self.life.clone();
-        let outcome = life.unless_ending(pin!(self.outcome())).await.unwrap_or(Err(Error::Stopping));
-        Asked { order: self, outcome }
+    /// Asks providers.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
+    fn ask(mut self) -> impl Future<Output = Asked> + Send {
+        async move {
+            let outcome = self.outcome().await;
+            Asked { order: self, outcome }
+        }
     }
 
     /// Asks; prompt by prompt, where several are given and no provider takes more than one.
@@ -173,98 +176,113 @@ impl Order {
     }
 
     async fn outcome_of_one(&mut self) -> Result<Outcome, Error> {
-        let peek = Peek::new(&self.body)?;
+        let Self { operation, body, headers, limit, state, record, life, deadline, progress, .. } = self;
+        let peek = Peek::new(body)?;
         let name = peek.model()?;
-        let stream = peek.stream()?.unwrap_or(self.operation.streams_by_default());
-        let state = Arc::clone(&self.state);
+        let stream = peek.stream()?.unwrap_or(operation.streams_by_default());
         let pool = state.pool(&name)?;
-        // Set once, here.
-        let _ = self.progress.streams.set(stream);
-        if let Some(bounds) = drains(&state, pool) {
-            let _ = self.progress.drains.set(bounds);
-        }
-        if let Some(record) = &mut self.record {
+        progress.wants(stream, drains(state, pool));
+        if let Some(record) = record {
             record.model = Some(Arc::clone(&pool.model.name));
             record.stream = stream;
         }
-        let id = self.record.as_ref().and_then(|record| HeaderValue::from_str(&record.id).ok());
+        let id = record.as_ref().and_then(|record| HeaderValue::from_str(&record.id).ok());
         let pictures = Pictures::new(&state.settings.images);
         let source = Source {
-            operation: self.operation,
+            operation: *operation,
             model: &pool.model.name,
-            body: &self.body,
+            body,
             peek: &peek,
-            headers: &self.headers,
+            headers,
             id: id.as_ref(),
             unsupported: pool.model.options.unsupported.unwrap_or(state.settings.models.unsupported),
             stream_usage: state.settings.upstream.stream_usage,
             pictures: &pictures,
             now: moment::wall().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
-        let started = self.record.as_ref().map_or_else(|| moment::now().into_std(), |record| record.started);
+        let started = record.as_ref().map_or_else(|| moment::now().into_std(), |record| record.started);
         let total = pool.model.options.timeouts.total.or(state.settings.upstream.timeouts.total);
-        let total = total.into_iter().chain(self.limit).min();
-        self.deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
-        let key = self.record.as_ref().and_then(|record| record.key);
+        let total = total.into_iter().chain(*limit).min();
+        *deadline = total.map(|total| (tokio::time::Instant::from_std(started) + total, total));
+        let key = record.as_ref().and_then(|record| record.key);
         let plan = |target: &Target| source.plan(target);
-        let (record, progress) = (&mut self.record, &*self.progress);
         let mut note = |note: Note<'_>| {
             if let Note::Asking(_) = note {
-                progress.asked.store(true, Relaxed);
+                progress.asks();
             }
             if let Some(record) = record {
                 record.attempt(&note);
             }
         };
-        let size = u32::try_from(self.body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
-        let affinity = pool.sticky_key().and_then(|kept| affinity::key(kept, &self.headers, &peek));
-        let mut wish = Wish::of(key, &self.headers, pool)?;
+        let size = u32::try_from(body.len() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
+        let affinity = pool.sticky_key().and_then(|kept| affinity::key(kept, headers, &peek));
+        let mut wish = Wish::of(key, headers, pool)?;
         (wish.size, wish.affinity) = (size, affinity);
-        let upstream = &*self.upstream;
+        let upstream = progress.upstream();
         let (plan, wish, pictures, note) = (&plan, &wish, Some(&pictures), &mut note);
         let attempts = pin!(Attempts { upstream, pool, plan, wish, pictures, started, note }.run());
-        match self.deadline {
-            None => attempts.await,
-            Some((at, total)) => moment::within(at, attempts).await.unwrap_or(Err(Error::Deadline(total))),
-        }
+        let asking = pin!(life.unless_ending(attempts));
+        let asked = match *deadline {
+            None => asking.await,
+            Some((at, total)) => moment::within(at, asking).await.unwrap_or(Some(Err(Error::Deadline(total)))),
+        };
+        asked.unwrap_or(Err(Error::Stopping))
     }
 
     /// From here on the answer belongs to the client: nothing is tried again.
-    fn relay(mut self, answer: Box<Answer>) -> Response<Body> {
-        let (status, events) = (answer.head.status.as_u16(), headers::is_stream(&answer.head.headers));
-        let (mut head, relay) = self.relayed(answer, status, events);
+    fn answer(self, answer: Box<Answer>) -> Response<Body> {
+        let events = headers::is_stream(&answer.head.headers);
+        if !events && answer.first.len() <= AT_HAND && answer.rest.is_end_stream() {
+            return self.whole(answer);
+        }
+        let progress = Arc::clone(&self.progress);
+        let (mut head, relay) = self.relay(answer, events);
         if events {
             // nginx and its kin hold streams back unless told not to.
             head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         }
-        Response::from_parts(head, self.body(relay))
+        Response::from_parts(head, progress.body(relay))
     }
 
-    /// The answer's body, which outlives its client where the settings say so.
-    fn body(&self, relay: Relay) -> Body {
-        match self.progress.drains.get() {
-            None => Body::stream(relay),
-            Some(bounds) => Body::stream(Kept::new(relay, *bounds, Arc::clone(&self.upstream))),
+    /// An answer that has come whole: the provider is done, and nothing is left to watch.
+    fn whole(mut self, answer: Box<Answer>) -> Response<Body> {
+        let mut answer = *answer;
+        self.head(&mut answer);
+        if let Some(mut lease) = answer.lease.take() {
+            lease.first_token();
+            lease.succeed();
         }
+        if let Some(record) = self.record {
+            let usage = match &answer.translator {
+                Some(translator) => translator.summary().usage,
+                None => StreamTap::usage_of(self.operation, &answer.first),
+            };
+            record.complete(&answer.first, usage);
+        }
+        Response::from_parts(answer.head, answer.first.into())
     }
 
-    fn relayed(&mut self, answer: Box<Answer>, status: u16, events: bool) -> (Parts, Relay) {
-        let answer = *answer;
-        let mut head = answer.head;
+    /// What the router adds to an answer's head, and what is remembered of it.
+    fn head(&mut self, answer: &mut Answer) {
+        let head = &mut answer.head;
         if let Some(fields) = answer.losses.header_value()
             && let Ok(dropped) = HeaderValue::from_str(&fields)
         {
             head.headers.insert(headers::DROPPED, dropped);
         }
-        let details = self.state.settings.metrics.details;
         if let Some(record) = &mut self.record {
-            record.status = status;
+            record.status = head.status.as_u16();
             record.dropped = answer.losses.fields().to_vec();
             record.converted = answer.translated.then(|| [self.surface.name(), answer.provider.api_type.name()]);
-            if details {
+            if self.state.settings.metrics.details {
                 record.tell(&mut head.headers);
             }
         }
+    }
+
+    fn relay(mut self, answer: Box<Answer>, events: bool) -> (Parts, Relay) {
+        let mut answer = *answer;
+        self.head(&mut answer);
         let every = self.state.settings.server.stream_keepalive;
         let comments = events && waiting::has_comments(self.surface) && !every.is_zero();
         let terms = Terms {
@@ -274,13 +292,13 @@ impl Order {
             held: answer.held,
             keepalive: comments.then_some(every),
             deadline: self.deadline,
-            life: self.life.clone(),
+            life: self.life,
         };
         let (view, first) = match answer.translator {
             Some(translator) => (View::Translated(translator), answer.first),
             None => View::watch(self.operation, answer.first, answer.uncounted && events),
         };
-        (head, Relay::new(answer.rest, first, view, answer.lease, self.record.take(), terms))
+        (answer.head, Relay::new(answer.rest, first, view, answer.lease, self.record, terms))
     }
 }
 
@@ -301,8 +319,8 @@ impl Asked {
         let Self { mut order, outcome } = self;
         match outcome {
             Ok(Outcome::Answer(answer)) => {
-                let (status, events) = (answer.head.status.as_u16(), headers::is_stream(&answer.head.headers));
-                Some(Box::new(order.relayed(answer, status, events).1))
+                let events = headers::is_stream(&answer.head.headers);
+                Some(Box::new(order.relay(answer, events).1))
             }
             Ok(Outcome::Unasked(_)) => None,
             Err(error) => {
@@ -318,10 +336,12 @@ impl Asked {
     pub(crate) fn settle(self) -> Settled {
         let Self { mut order, outcome } = self;
         let told = match outcome {
-            Ok(Outcome::Answer(answer)) if answer.head.status.is_success() => {
+            Ok(Outcome::Answer(mut answer)) if answer.head.status.is_success() => {
                 if headers::is_stream(&answer.head.headers) {
-                    let relay = order.relayed(answer, 200, true).1;
-                    return Settled::Stream(order.body(relay));
+                    // The client has the head of a good answer already.
+                    answer.head.status = StatusCode::OK;
+                    let progress = Arc::clone(&order.progress);
+                    return Settled::Stream(progress.body(order.relay(answer, true).1));
                 }
                 ErrorInfo::new(ErrorKind::Upstream, "the provider answered without a stream")
             }

@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::timeout;
 
 use crate::{
-    body::BodyError,
+    body::{Body, BodyError},
     forward::Asked,
     relay::Relay,
     upstream::{BoxFuture, Upstream},
@@ -34,26 +34,64 @@ pub(crate) struct Bounds {
 }
 
 /// What is known of a request while providers are asked.
-#[derive(Default)]
 pub(crate) struct Progress {
+    upstream: Arc<dyn Upstream>,
     /// Whether the client asked for a stream, once that is known.
-    pub streams: OnceLock<bool>,
-    /// Set when the answer is to be read to its end without its client.
-    pub drains: OnceLock<Bounds>,
+    streams: AtomicBool,
     /// Whether a provider has been asked: before, there is nothing to go on with.
-    pub asked: AtomicBool,
+    asked: AtomicBool,
+    /// Set when the answer is to be read to its end without its client.
+    drains: OnceLock<Bounds>,
+}
+
+impl Progress {
+    /// Nothing is known yet of what goes this way.
+    pub(crate) fn new(upstream: Arc<dyn Upstream>) -> Self {
+        Self { upstream, streams: AtomicBool::new(false), asked: AtomicBool::new(false), drains: OnceLock::new() }
+    }
+
+    /// The way to providers.
+    pub(crate) fn upstream(&self) -> &dyn Upstream {
+        &*self.upstream
+    }
+
+    /// Notes what the client asks for, and how much of the answer is read without it.
+    pub(crate) fn wants(&self, stream: bool, drains: Option<Bounds>) {
+        self.streams.store(stream, Relaxed);
+        if let Some(bounds) = drains {
+            // Set once, here.
+            let _ = self.drains.set(bounds);
+        }
+    }
+
+    /// Notes that a provider is being asked.
+    pub(crate) fn asks(&self) {
+        self.asked.store(true, Relaxed);
+    }
+
+    /// The body of an answer, which outlives its client where that is wanted.
+    pub(crate) fn body(&self, relay: Relay) -> Body {
+        match self.drains.get() {
+            None => Body::stream(relay),
+            Some(bounds) => Body::stream(Kept::new(relay, *bounds, Arc::clone(&self.upstream))),
+        }
+    }
 }
 
 /// Providers being asked. When the client leaves meanwhile, that goes on or ends, as the settings say.
 pub(crate) struct Asking {
     asking: Option<BoxFuture<'static, Asked>>,
     progress: Arc<Progress>,
-    upstream: Arc<dyn Upstream>,
 }
 
 impl Asking {
-    pub(crate) fn new(asking: BoxFuture<'static, Asked>, progress: Arc<Progress>, upstream: Arc<dyn Upstream>) -> Self {
-        Self { asking: Some(asking), progress, upstream }
+    pub(crate) fn new(asking: BoxFuture<'static, Asked>, progress: Arc<Progress>) -> Self {
+        Self { asking: Some(asking), progress }
+    }
+
+    /// Whether the client asked for a stream, as far as is known.
+    pub(crate) fn streams(&self) -> bool {
+        self.progress.streams.load(Relaxed)
     }
 }
 
@@ -83,19 +121,19 @@ impl Drop for Asking {
         };
         // What is dropped by the limit settles its lease as cancelled.
         let rest = async move { drop(timeout(bounds.within, work).await) };
-        self.upstream.go_on(Box::pin(rest), bounds.at_once);
+        self.progress.upstream.go_on(Box::pin(rest), bounds.at_once);
     }
 }
 
 /// An answer that is read to its end even when its client leaves.
-pub(crate) struct Kept {
+struct Kept {
     relay: Option<Box<Relay>>,
     bounds: Bounds,
     upstream: Arc<dyn Upstream>,
 }
 
 impl Kept {
-    pub(crate) fn new(relay: Relay, bounds: Bounds, upstream: Arc<dyn Upstream>) -> Self {
+    fn new(relay: Relay, bounds: Bounds, upstream: Arc<dyn Upstream>) -> Self {
         Self { relay: Some(Box::new(relay)), bounds, upstream }
     }
 }

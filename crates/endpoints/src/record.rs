@@ -30,9 +30,6 @@ const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// Told of every request once, when it is over, however it ended.
 pub trait Observer: Send + Sync + 'static {
-    /// A request began.
-    fn started(&self) {}
-
     /// One request is over. Whoever wants to remember it keeps a pointer to its facts, which are not copied.
     fn finished(&self, facts: &Arc<Facts>);
 }
@@ -216,7 +213,6 @@ impl Record {
     #[must_use]
     pub fn new(id: String, method: http::Method, route: Arc<str>, observer: Arc<dyn Observer>) -> Box<Self> {
         let facts = Facts::new(id, method, route, moment::now().into_std());
-        observer.started();
         Box::new(Self { facts, observer, capture: None })
     }
 
@@ -347,6 +343,14 @@ impl Record {
                 self.tried(Trouble::from(*error));
             }
         }
+    }
+
+    /// Ends the record with a provider's answer that has come whole.
+    pub(crate) fn complete(mut self: Box<Self>, answer: &[u8], usage: Option<Usage>) {
+        self.piece(answer);
+        self.handed();
+        self.facts.usage = usage;
+        self.facts.outcome = Outcome::Complete;
     }
 
     /// Ends the record with what the router itself answered.

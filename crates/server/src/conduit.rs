@@ -92,18 +92,14 @@ impl Clock {
         }
     }
 
-    /// A request's head is complete; the request is in flight until the guard is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+    /// The head of a request in this version is complete; the request is in flight until the guard is dropped.
+    pub(crate) fn begin(self: Arc<Self>, version: Version) -> InFlight {
         self.in_head.store(0, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
-        InFlight(Arc::clone(self))
-    }
-
-    /// Notes the version of a request.
-    pub(crate) fn speaks(&self, version: Version) {
         if version == Version::HTTP_2 {
             self.h2.store(true, Relaxed);
         }
+        InFlight(self)
     }
 
     /// Whether the connection can be told to end without losing a request that is on its way: always over h2; over
@@ -284,7 +280,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up_and_one_that_does_is_not() {
         let clock = Clock::new();
-        let _request = clock.begin();
+        let _request = Arc::clone(&clock).begin(Version::HTTP_11);
         clock.wrote::<()>(&Poll::Pending);
         tokio::time::advance(Duration::from_secs(59)).await;
         assert!(clock.next_look(PATIENCE).is_some());
@@ -299,7 +295,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn between_requests_it_may_rest_longer_but_a_head_begun_must_come() {
         let clock = Clock::new();
-        drop(clock.begin());
+        drop(Arc::clone(&clock).begin(Version::HTTP_11));
         tokio::time::advance(Duration::from_secs(60)).await;
         assert!(clock.next_look(PATIENCE).is_some());
         clock.bytes_came();
@@ -310,7 +306,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_in_flight_has_all_the_time_it_needs() {
         let clock = Clock::new();
-        let request = clock.begin();
+        let request = Arc::clone(&clock).begin(Version::HTTP_11);
         tokio::time::advance(Duration::from_secs(9_000)).await;
         assert!(clock.next_look(PATIENCE).is_some());
         drop(request);

@@ -1,6 +1,7 @@
 //! From a request's head to its answer: id, route, call, and errors in the dialect of the route.
 
 use std::{
+    future::ready,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
@@ -10,13 +11,13 @@ use std::{
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
-    Body, Call, ClientKey, Endpoint, Error, Held, Observer, Phase, REQUEST_ID, Record, State, Upstream,
+    Body, BoxFuture, Call, ClientKey, Endpoint, Error, Held, Life, Observer, Phase, REQUEST_ID, Record, State, Upstream,
     route::{Match, Scope},
 };
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    conduit::{Clock, OneMore, Tracked},
+    conduit::{Clock, InFlight, OneMore, Tracked},
     cors,
     metrics::{METRICS, UNMATCHED},
     request_id, trace,
@@ -29,41 +30,77 @@ const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version
 /// Where it looks for the name of its request.
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// Answers one request of a connection.
-pub(crate) async fn answer(worker: Arc<Worker>, clock: Arc<Clock>, request: Request<Body>) -> Response<Tracked> {
-    let in_flight = clock.begin();
+/// Answers one request of a connection. What can be said at once is said before the future is made, which is as small as
+/// the call that it carries.
+pub(crate) fn answer(
+    worker: &Worker,
+    clock: &Arc<Clock>,
+    request: Request<Body>,
+) -> BoxFuture<'static, Response<Tracked>> {
+    let in_flight = Arc::clone(clock).begin(request.version());
     let (one, under_way) = OneMore::begin(&worker.shared.requests);
-    let http1 = request.version() < Version::HTTP_2;
-    let anthropic = request.headers().contains_key(ANTHROPIC_VERSION);
-    clock.speaks(request.version());
     let id = request_id::of(request.headers());
-    let id_value = HeaderValue::from_str(&id);
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let state = worker.shared.state().clone();
-    let allowed = cors::allowed(&state.settings.server.cors_origins, origin);
-    let mut response = route(&worker, state, id, under_way, request).await;
-    if let Ok(id) = id_value {
-        if anthropic {
-            response.headers_mut().entry(ANTHROPIC_REQUEST_ID).or_insert_with(|| id.clone());
-        }
-        response.headers_mut().insert(REQUEST_ID, id);
+    let state = worker.shared.state();
+    let origin = request.headers().get(header::ORIGIN);
+    let envelope = Envelope {
+        id: HeaderValue::from_str(&id).ok(),
+        anthropic: request.headers().contains_key(ANTHROPIC_VERSION),
+        allowed: cors::allowed(&state.settings.server.cors_origins, origin),
+        http1: request.version() < Version::HTTP_2,
+        life: worker.shared.life.clone(),
+        in_flight,
+        one,
+    };
+    match route(worker, &state, id, under_way, request) {
+        Err(response) => Box::pin(ready(envelope.close(response))),
+        Ok((endpoint, mut call)) => Box::pin(async move {
+            let response = perform(endpoint, &mut call, &envelope.life).await;
+            envelope.close(finish(call.record.take(), response))
+        }),
     }
-    if worker.shared.life.has_reached(Phase::Draining) && http1 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if let Some(origin) = allowed {
-        cors::permit(response.headers_mut(), origin);
-    }
-    response.map(|body| Tracked::new(body, in_flight, one))
 }
 
-async fn route(
-    worker: &Arc<Worker>,
-    state: Arc<State>,
+/// What every answer gets, whoever makes it.
+struct Envelope {
+    id: Option<HeaderValue>,
+    /// Whether the client is Anthropic's.
+    anthropic: bool,
+    /// The origin whose pages may read the answer.
+    allowed: Option<HeaderValue>,
+    http1: bool,
+    life: Life,
+    in_flight: InFlight,
+    one: OneMore,
+}
+
+impl Envelope {
+    fn close(self, mut response: Response<Body>) -> Response<Tracked> {
+        let headers = response.headers_mut();
+        if let Some(id) = self.id {
+            if self.anthropic {
+                headers.entry(ANTHROPIC_REQUEST_ID).or_insert_with(|| id.clone());
+            }
+            headers.insert(REQUEST_ID, id);
+        }
+        if self.life.has_reached(Phase::Draining) && self.http1 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(origin) = self.allowed {
+            cors::permit(headers, origin);
+        }
+        response.map(|body| Tracked::new(body, self.in_flight, self.one))
+    }
+}
+
+/// The endpoint of a request and its call; the answer where no endpoint is asked.
+#[expect(clippy::result_large_err, reason = "both are large, and both are taken at once")]
+fn route(
+    worker: &Worker,
+    state: &Arc<State>,
     id: String,
     under_way: usize,
     request: Request<Body>,
-) -> Response<Body> {
+) -> Result<(&'static dyn Endpoint, Call), Response<Body>> {
     let (mut head, body) = request.into_parts();
     let trace = trace::enter(&mut head.headers, state.settings.metrics.traces.as_ref().map(|traces| traces.share));
     let observer = Arc::clone(&worker.shared.witness) as Arc<dyn Observer>;
@@ -74,46 +111,42 @@ async fn route(
         record
     };
     if let Some(error) = bad_host(&head) {
-        return refuse(begin(UNMATCHED.into()), &error, Surface::OpenAi);
+        return Err(refuse(begin(UNMATCHED.into()), &error, Surface::OpenAi));
     }
-    let found = state.route(&head.method, head.uri.path());
-    let (placed, rest) = match found {
+    let (placed, rest) = match state.route(&head.method, head.uri.path()) {
         Match::Found { placed, rest } => (placed, rest),
         Match::OtherMethods { allow, surface } => {
             let record = begin(UNMATCHED.into());
             let response = other_method(&head, allow, dialect(&head, surface), &record.id);
-            return finish(Some(record), response);
+            return Err(finish(Some(record), response));
         }
-        Match::Unknown { .. } if Witness::is_metrics(&state, head.uri.path()) => {
+        Match::Unknown { .. } if Witness::is_metrics(state, head.uri.path()) => {
             let record = begin(METRICS.into());
-            return finish(Some(record), Witness::exposition(&head, || worker.shared.exposition()));
+            return Err(finish(Some(record), Witness::exposition(&head, || worker.shared.exposition())));
         }
         Match::Unknown { surface } => {
             let path: String = head.uri.path().chars().take(200).collect();
-            return refuse(begin(UNMATCHED.into()), &Error::NoRoute(path), dialect(&head, surface));
+            return Err(refuse(begin(UNMATCHED.into()), &Error::NoRoute(path), dialect(&head, surface)));
         }
     };
     let most = state.settings.server.max_requests.get();
     if under_way > most && placed.route.scope == Scope::Client {
-        return refuse(begin(Arc::clone(&placed.pattern)), &Error::Busy(most), placed.route.surface);
+        return Err(refuse(begin(Arc::clone(&placed.pattern)), &Error::Busy(most), placed.route.surface));
     }
-    let record = begin(Arc::clone(&placed.pattern));
-    let endpoint = state.endpoint(placed);
-    let mut call = Call {
+    let call = Call {
         // Most routes have none.
         rest: if rest.is_empty() { String::new() } else { percent_decode_str(rest).decode_utf8_lossy().into_owned() },
         surface: placed.route.surface,
-        record: Some(record),
+        record: Some(begin(Arc::clone(&placed.pattern))),
         upstream: Arc::clone(&worker.upstream) as Arc<dyn Upstream>,
-        state: Arc::clone(&state),
+        state: Arc::clone(state),
         deadline: None,
         life: worker.shared.life.clone(),
         held: Held::default(),
         head,
         body,
     };
-    let response = perform(endpoint, &mut call).await;
-    finish(call.record.take(), response)
+    Ok((state.endpoint(placed), call))
 }
 
 /// The dialect for a path that leads nowhere: Anthropic's clients name themselves, others are told by the path.
@@ -132,8 +165,7 @@ fn bad_host(head: &http::request::Parts) -> Option<Error> {
 }
 
 /// Has the endpoint answer: a panic is this one request's error, and so is the end of the process.
-async fn perform(endpoint: &dyn Endpoint, call: &mut Call) -> Response<Body> {
-    let life = call.life.clone();
+async fn perform(endpoint: &dyn Endpoint, call: &mut Call, life: &Life) -> Response<Body> {
     let answer = life.unless_ending(pin!(Guarded(AssertUnwindSafe(endpoint.call(call))))).await;
     let mut response = match answer.unwrap_or(Err(Error::Stopping)) {
         Ok(response) => response,

@@ -85,11 +85,6 @@ impl Witness {
 }
 
 impl Observer for Witness {
-    fn started(&self) {
-        self.metrics.began();
-        self.next.started();
-    }
-
     fn finished(&self, facts: &Arc<Facts>) {
         self.metrics.ended(facts);
         let traced = self.exports && facts.trace.is_some_and(|trace| trace.sampled);

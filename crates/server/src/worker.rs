@@ -107,6 +107,7 @@ impl Shared {
     fn around(&self) -> Around {
         let state = self.state();
         Around {
+            under_way: self.under_way(),
             connections: self.connections(),
             most_connections: self.most as usize,
             buffered: state.memory.held(),
@@ -114,6 +115,11 @@ impl Shared {
             lost_lines: crate::log::lost(),
             redis: crate::redis::answers(),
         }
+    }
+
+    /// Requests under way, from their heads to the ends of their answers.
+    pub(crate) fn under_way(&self) -> usize {
+        self.requests.load(Relaxed)
     }
 
     /// Client connections that are open.

@@ -71,30 +71,13 @@ impl StreamTap {
     /// The usage numbers, where the answer had some.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
-        // No more than is kept of any answer, in whatever pieces it came.
-        let tail = &self.tail[self.tail.len().saturating_sub(TAIL)..];
-        match self.surface {
-            Surface::Ollama => {
-                let (input, output) = (number(tail, "prompt_eval_count"), number(tail, "eval_count"));
-                (input.is_some() || output.is_some()).then(|| Usage {
-                    input: input.unwrap_or_default(),
-                    output: output.unwrap_or_default(),
-                    ..Usage::default()
-                })
-            }
-            Surface::Anthropic => {
-                let first = USAGES.find_iter(&self.head).find_map(|at| at_key(&self.head, at));
-                let last = object::<anthropic::UsageWire>(tail);
-                match (first.map(|wire: anthropic::UsageWire| Usage::from(wire)), last.map(Usage::from)) {
-                    (Some(mut usage), Some(later)) => {
-                        usage.update(later);
-                        Some(usage)
-                    }
-                    (first, later) => first.or(later),
-                }
-            }
-            _ => object::<openai::UsageWire>(tail).map(Into::into),
-        }
+        usage(self.surface, &self.head, &self.tail)
+    }
+
+    /// The usage numbers of an answer that has come whole, where it has some: the same as from a tap, without copying it.
+    #[must_use]
+    pub fn usage_of(operation: Operation, whole: &[u8]) -> Option<Usage> {
+        usage(surface(operation), &whole[..whole.len().min(HEAD)], whole)
     }
 
     /// Whether a stream has come to its proper end: the last event its dialect has, with all its bytes.
@@ -149,6 +132,34 @@ impl StreamTap {
             Surface::OpenAi | Surface::LmStudio => &[],
         };
         marks.iter().any(|mark| memmem::find(bytes, mark.as_bytes()).is_some())
+    }
+}
+
+/// The usage numbers in an answer with this beginning and this end.
+fn usage(surface: Surface, head: &[u8], tail: &[u8]) -> Option<Usage> {
+    // No more than is kept of any answer, in whatever pieces it came.
+    let tail = &tail[tail.len().saturating_sub(TAIL)..];
+    match surface {
+        Surface::Ollama => {
+            let (input, output) = (number(tail, "prompt_eval_count"), number(tail, "eval_count"));
+            (input.is_some() || output.is_some()).then(|| Usage {
+                input: input.unwrap_or_default(),
+                output: output.unwrap_or_default(),
+                ..Usage::default()
+            })
+        }
+        Surface::Anthropic => {
+            let first = USAGES.find_iter(head).find_map(|at| at_key(head, at));
+            let last = object::<anthropic::UsageWire>(tail);
+            match (first.map(|wire: anthropic::UsageWire| Usage::from(wire)), last.map(Usage::from)) {
+                (Some(mut usage), Some(later)) => {
+                    usage.update(later);
+                    Some(usage)
+                }
+                (first, later) => first.or(later),
+            }
+        }
+        _ => object::<openai::UsageWire>(tail).map(Into::into),
     }
 }
 
@@ -235,6 +246,7 @@ mod tests {
         for step in [100, 9_000, 1_000_000] {
             let tap = tapped(Operation::ChatCompletions, &text, step);
             assert_eq!(tap.usage().unwrap().total(), 3, "{step}");
+            assert_eq!(tap.usage(), StreamTap::usage_of(Operation::ChatCompletions, text.as_bytes()));
             assert!(tap.tail.len() <= 2 * TAIL);
         }
     }

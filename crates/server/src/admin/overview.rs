@@ -87,7 +87,7 @@ pub(super) fn overview(shared: &Shared) -> Value {
         "phase": format!("{:?}", shared.life.phase()).to_lowercase(),
         "attention": notices(shared, &recent),
         "connections": shared.connections(),
-        "in_progress": witness.metrics.in_progress(),
+        "in_progress": shared.under_way(),
         "refused": witness.metrics.refusals(),
         "tokens_per_s": tokens,
         "requests_per_s": requests,

@@ -179,9 +179,8 @@ impl<S: Socket> Http1<S> {
         };
         let keep = persistent(head.version, &head.headers) && !self.ending;
         let asked = Asked::new(&head.method, head.version, keep);
-        let answer =
-            service::answer(Arc::clone(&self.worker), Arc::clone(&self.clock), Request::from_parts(head, body));
-        let stage = Stage::Asking(Box::pin(answer));
+        let answer = service::answer(&self.worker, &self.clock, Request::from_parts(head, body));
+        let stage = Stage::Asking(answer);
         self.at = At::Request(Box::new(Exchange { asked, stage, body: incoming, keep, open_ended: false }));
     }
 

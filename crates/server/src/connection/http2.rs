@@ -47,7 +47,7 @@ where
         let request = request.map(|body| if body.is_end_stream() { Body::Empty } else { Body::frames(body) });
         let takers = Arc::clone(&watching);
         let mut ending = Until::new(worker.shared.life.clone(), Phase::Ending);
-        let mut answer = Box::pin(service::answer(Arc::clone(&worker), Arc::clone(&clock), request));
+        let mut answer = service::answer(&worker, &clock, request);
         poll_fn(move |cx| {
             // hyper gives each request a task of its own, which must be woken when the process ends.
             let _ = ending.poll(cx);

@@ -11,10 +11,7 @@ mod series;
 mod view;
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -40,7 +37,6 @@ const CLIENT_GONE: u16 = 499;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     tables: ArcSwap<Tables>,
-    in_progress: AtomicI64,
     /// The router's own refusals by their words; the words stand in the code, so they are few.
     refused: Mutex<Vec<(&'static str, u64)>>,
     /// Translated answers by the client's dialect and the provider's type; both stand in the code.
@@ -59,7 +55,6 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             tables: ArcSwap::default(),
-            in_progress: AtomicI64::new(0),
             refused: Mutex::default(),
             converted: Mutex::default(),
             before: Histogram::new(&OVERHEAD),
@@ -77,21 +72,13 @@ impl Metrics {
         self.tables.store(Arc::new(tables));
     }
 
-    /// A request began.
-    pub(crate) fn began(&self) {
-        self.in_progress.fetch_add(1, Relaxed);
-    }
-
     /// A request is over.
     pub(crate) fn ended(&self, facts: &Facts) {
-        self.in_progress.fetch_sub(1, Relaxed);
         let tables = self.tables.load();
         if let Some(route) = tables.routes.get(&facts.route).or_else(|| tables.routes.get(UNMATCHED)) {
             let series = route.method(&facts.method);
             let status = if facts.status == 0 { CLIENT_GONE } else { facts.status };
-            let by_status = series.status(status);
-            by_status.requests.up();
-            by_status.sent.record(facts.sent);
+            series.status(status).sent.record(facts.sent);
             series.took.time(facts.took);
             if facts.received > 0 {
                 series.received.record(facts.received);
@@ -150,7 +137,6 @@ fn model_ended(series: &ModelSeries, facts: &Facts, orphans: &Counter) {
         }
         return;
     }
-    counts.resolved.up();
     counts.selected.add(facts.attempts.into());
     counts.wait.time(facts.phases.queued);
     for failed in &facts.tries {

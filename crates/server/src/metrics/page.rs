@@ -4,7 +4,7 @@ use llm_router_balancer::{EndpointStatus, Standing};
 use llm_router_endpoints::{State, Trouble};
 
 use super::{
-    Metrics, Relaxed,
+    Metrics,
     exposition::{Kind, Label, Page},
     histogram::{Counter, Histogram},
     outcome_words, process,
@@ -14,6 +14,8 @@ use super::{
 /// What else there is to see, outside of the counters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Around {
+    /// Requests under way.
+    pub under_way: usize,
     /// Open client connections.
     pub connections: usize,
     /// The most there may be.
@@ -35,7 +37,7 @@ const STANDINGS: [&str; 5] = ["healthy", "slow_start", "half_open", "ejected", "
 pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String {
     let tables = metrics.tables.load();
     let mut page = Page::default();
-    http(&mut page, metrics, &tables);
+    http(&mut page, &tables, around.under_way);
     let models = Models { tables: &tables, state };
     models.counts(&mut page);
     models.repeats(&mut page);
@@ -47,7 +49,7 @@ pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String
     page.finish()
 }
 
-fn http(page: &mut Page, metrics: &Metrics, tables: &Tables) {
+fn http(page: &mut Page, tables: &Tables, under_way: usize) {
     let mut routes: Vec<_> = tables.routes.iter().collect();
     routes.sort_by_key(|(pattern, _)| *pattern);
     let all: Vec<_> = routes
@@ -63,7 +65,7 @@ fn http(page: &mut Page, metrics: &Metrics, tables: &Tables) {
     );
     for (labels, series) in &all {
         for status in series.statuses() {
-            page.sample(&[labels[0], labels[1], ("http_status", &status.status.to_string())], status.requests.get());
+            page.sample(&[labels[0], labels[1], ("http_status", &status.status.to_string())], status.sent.read().count());
         }
     }
     page.family(
@@ -73,7 +75,7 @@ fn http(page: &mut Page, metrics: &Metrics, tables: &Tables) {
     );
     all.iter().for_each(|(labels, series)| page.histogram(labels, &series.took.read()));
     page.family("http_requests_in_progress", Kind::Gauge, "Requests under way.");
-    page.sample(&[], metrics.in_progress.load(Relaxed).max(0));
+    page.sample(&[], under_way);
     page.family("http_request_exceptions_total", Kind::Counter, "Requests answered with a status of 500 or more.");
     for (labels, series) in all.iter().filter(|(_, series)| series.exceptions.get() > 0) {
         page.sample(labels, series.exceptions.get());
@@ -126,7 +128,7 @@ impl<'a> Models<'a> {
         );
         let sum = |count: fn(&ModelSeries) -> u64| self.each().map(|(_, series)| count(series)).sum::<u64>();
         for (result, count) in [
-            ("success", sum(|series| series.counts.resolved.get())),
+            ("success", sum(|series| series.counts.wait.read().count())),
             ("failure", sum(|series| series.counts.unresolved.get())),
         ] {
             page.sample(&[("stage", "provider_resolved"), ("result", result)], count);

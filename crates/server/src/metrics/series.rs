@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    iter::successors,
+    sync::{Arc, OnceLock},
 };
 
 use http::Method;
@@ -78,14 +79,14 @@ pub(crate) struct MethodSeries {
     pub received: Histogram,
     /// Answers with a status of 500 or more.
     pub exceptions: Counter,
-    /// By status. Statuses are few, so looking along a list is quick.
-    statuses: RwLock<Vec<Arc<StatusSeries>>>,
+    /// By status, each behind the one that was used before it. Statuses are few, so looking along them is quick.
+    statuses: OnceLock<Box<StatusSeries>>,
 }
 
 impl Default for MethodSeries {
     fn default() -> Self {
         let (took, received) = (Histogram::new(&TOOK), Histogram::new(&SIZE));
-        Self { took, received, exceptions: Counter::default(), statuses: RwLock::default() }
+        Self { took, received, exceptions: Counter::default(), statuses: OnceLock::new() }
     }
 }
 
@@ -94,31 +95,26 @@ impl Default for MethodSeries {
 pub(crate) struct StatusSeries {
     /// The status.
     pub status: u16,
-    /// How many.
-    pub requests: Counter,
     /// Sizes of the answers' bodies.
     pub sent: Histogram,
+    next: OnceLock<Box<StatusSeries>>,
 }
 
 impl MethodSeries {
     /// The series of a status, made when it is first used. Only statuses of HTTP get one (RFC 9110, 15).
-    pub(crate) fn status(&self, status: u16) -> Arc<StatusSeries> {
+    pub(crate) fn status(&self, status: u16) -> &StatusSeries {
         let status = if (100..600).contains(&status) { status } else { 599 };
-        let find = |list: &[Arc<StatusSeries>]| list.iter().find(|series| series.status == status).map(Arc::clone);
-        if let Some(series) = find(&self.statuses.read().unwrap_or_else(PoisonError::into_inner)) {
-            return series;
+        let new = || Box::new(StatusSeries { status, sent: Histogram::new(&SIZE), next: OnceLock::new() });
+        let mut series = self.statuses.get_or_init(new);
+        while series.status != status {
+            series = series.next.get_or_init(new);
         }
-        let mut list = self.statuses.write().unwrap_or_else(PoisonError::into_inner);
-        find(&list).unwrap_or_else(|| {
-            let new = StatusSeries { status, requests: Counter::default(), sent: Histogram::new(&SIZE) };
-            list.push(Arc::new(new));
-            Arc::clone(&list[list.len() - 1])
-        })
+        series
     }
 
     /// The statuses that were used.
-    pub(crate) fn statuses(&self) -> Vec<Arc<StatusSeries>> {
-        self.statuses.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &StatusSeries> {
+        successors(self.statuses.get(), |series| series.next.get()).map(|series| &**series)
     }
 }
 
@@ -142,11 +138,9 @@ pub(crate) struct ModelCounts {
     pub outcomes: [Counter; OUTCOMES.len()],
     /// Providers chosen.
     pub selected: Counter,
-    /// Requests that found a provider.
-    pub resolved: Counter,
     /// Requests that found none.
     pub unresolved: Counter,
-    /// Times in line.
+    /// Times in line, one of each request that found a provider.
     pub wait: Histogram,
     /// Attempts made again, by what had failed.
     pub retries: [Counter; Trouble::NAMES.len()],
@@ -164,7 +158,6 @@ impl Default for ModelCounts {
         Self {
             outcomes: Default::default(),
             selected: Counter::default(),
-            resolved: Counter::default(),
             unresolved: Counter::default(),
             wait: Histogram::new(&WAIT),
             retries: Default::default(),

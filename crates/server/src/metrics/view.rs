@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Metrics, Relaxed, outcome_words,
+    Metrics, outcome_words,
     series::{ProviderSeries, Quick},
 };
 
@@ -61,11 +61,6 @@ impl Metrics {
         let tables = self.tables.load();
         let series = tables.models.get(model).and_then(|series| series.provider(id));
         series.map_or((0, 0), |series| (series.tokens[1].get() + series.pieces.get(), series.calls.get()))
-    }
-
-    /// Requests under way.
-    pub(crate) fn in_progress(&self) -> i64 {
-        self.in_progress.load(Relaxed).max(0)
     }
 
     /// Requests that the router refused by itself.
