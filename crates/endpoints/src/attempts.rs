@@ -17,7 +17,7 @@ use crate::{
     detour,
     error::Error,
     images::Pictures,
-    judge::{Answer, Attempt, Reading, judge, open},
+    judge::{Answer, Attempt, Opened, judge, open},
     memory::Memory,
     moment,
     phases::Trouble,
@@ -132,7 +132,7 @@ impl Attempts<'_> {
                 break;
             }
             let began = moment::now();
-            let lease = match self.pool.acquire(self.wish.demand(self.pool, tried)).await {
+            let lease = match self.pool.acquire(&self.wish.demand(self.pool, tried)).await {
                 Ok(lease) => lease,
                 Err(error) => {
                     troubles.none = Some(error);
@@ -164,9 +164,10 @@ impl Attempts<'_> {
                 // Boxed: it would make every request's future twice as large.
                 Some(after) => Box::pin(self.race(lease, prepared, after, &mut tried, &mut asked)).await,
                 None => {
-                    let note = &mut self.note;
+                    let (note, memory) = (&mut self.note, &self.pool.memory);
                     let heard = |heard| note(Note::Head(heard));
-                    exchange(self.upstream, self.plan, (self.started, &self.pool.memory), lease, prepared, heard).await
+                    let asked = ask(self.upstream, self.plan, memory, lease.target(), prepared, heard).await;
+                    judge(asked, lease, self.started, memory.largest_answer()).await
                 }
             };
             self.note_failure(&attempt);
@@ -220,32 +221,38 @@ pub(crate) async fn exchange(
     prepared: Prepared,
     heard: impl FnOnce(Heard) + Send,
 ) -> Attempt {
-    let Prepared { request, mut translator, mut losses, mut stream, mut uncounted, own } = prepared;
-    let mut sent = match upstream.send(lease.target(), request).await {
-        // A pooled connection turned out to be closed: not a byte of an answer had come. Boxed, since it is rare.
-        Err(UpstreamError::Stale(cause)) => Box::pin(send_again(upstream, plan, lease.target(), (own, cause))).await,
-        sent => sent,
-    };
-    if let Ok(response) = &sent {
-        heard(Heard { connected: response.extensions().get().copied(), at: moment::now().into_std() });
-    }
-    sent = match (sent, own) {
-        (Ok(refusal), Some(own)) if detour::may_help(&refusal, own, lease.target()) => {
-            // Boxed, since it is rare.
-            match Box::pin(detour::around(refusal, own, upstream, plan, lease.target())).await {
-                Ok((response, Some(other))) => {
-                    (translator, losses, stream, uncounted) = (other.translator, other.losses, other.stream, false);
-                    Ok(response)
-                }
-                Ok((refusal, None)) => Ok(refusal),
-                Err(error) => Err(error),
+    let asked = ask(upstream, plan, memory, lease.target(), prepared, heard).await;
+    judge(asked, lease, started, memory.largest_answer()).await
+}
+
+/// Asks one provider and waits for the head of its answer.
+fn ask<'a>(
+    upstream: &'a dyn Upstream,
+    plan: Planner<'a>,
+    memory: &'a Memory,
+    target: &'a Target,
+    prepared: Prepared,
+    heard: impl FnOnce(Heard) + Send + 'a,
+) -> impl Future<Output = Opened> + Send + 'a {
+    let Prepared { request, needs } = prepared;
+    // Outside of what waits, which need not hold the request.
+    let sending = upstream.send(target, request);
+    async move {
+        let response = match sending.await {
+            // A pooled connection turned out to be closed: not a byte of an answer had come. Boxed, since it is rare.
+            Err(UpstreamError::Stale(cause)) => {
+                Box::pin(send_again(upstream, plan, target, (needs.own, cause))).await?
             }
-        }
-        (sent, _) => sent,
-    };
-    let reading = Reading { translator, losses, uncounted, memory };
-    let opened = sent.and_then(|response| open(response, lease.target(), reading));
-    judge(opened, lease, stream, started, memory.largest_answer()).await
+            sent => sent?,
+        };
+        heard(Heard { connected: response.extensions().get().copied(), at: moment::now().into_std() });
+        let Some(own) = needs.own.filter(|own| detour::may_help(&response, *own, target)) else {
+            return open(response, target, needs, memory);
+        };
+        // Boxed, since it is rare.
+        let (response, needs) = Box::pin(detour::around(response, (own, needs), upstream, plan, target)).await?;
+        open(response, target, needs, memory)
+    }
 }
 
 /// Sends once more.
@@ -257,7 +264,7 @@ async fn send_again(
 ) -> Result<Response<Body>, UpstreamError> {
     match plan(target) {
         // Meanwhile the server may have been found to lack the operation; then the answer would be read wrongly.
-        Ok(Plan::Send(prepared)) if prepared.own == own => upstream.send(target, prepared.request).await,
+        Ok(Plan::Send(prepared)) if prepared.needs.own == own => upstream.send(target, prepared.request).await,
         _ => Err(UpstreamError::Broken(cause)),
     }
 }

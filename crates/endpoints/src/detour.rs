@@ -18,7 +18,7 @@ use crate::{
     attempts::Planner,
     body::{Body, BodyError},
     forward::unasked,
-    prepare::{Plan, Prepared},
+    prepare::{Needs, Plan},
     target::Target,
     upstream::{Upstream, UpstreamError},
 };
@@ -38,18 +38,18 @@ fn is_missing(status: StatusCode) -> bool {
     matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
 }
 
-/// Asks again by another operation, unless the refusal means the model. Also returns what the answer needs, where it is
-/// one to that other request. A server that answers it is asked so from now on.
+/// Asks again by another operation, unless the refusal means the model. Also returns what the answer needs. A server that
+/// answers is asked so from now on.
 ///
 /// # Errors
 /// The refusal could not be read.
 pub(crate) async fn around(
     refusal: Response<Body>,
-    operation: Operation,
+    (operation, needs): (Operation, Needs),
     upstream: &dyn Upstream,
     plan: Planner<'_>,
     target: &Target,
-) -> Result<(Response<Body>, Option<Prepared>), UpstreamError> {
+) -> Result<(Response<Body>, Needs), UpstreamError> {
     let (head, mut body) = refusal.into_parts();
     let idle = target.timeouts().idle;
     let (said, whole) = timeout(idle, beginning(&mut body)).await.map_err(|_| UpstreamError::HeadTimeout(idle))??;
@@ -59,22 +59,19 @@ pub(crate) async fn around(
         Response::from_parts(head, body)
     };
     if means_the_model {
-        return Ok((original(), None));
+        return Ok((original(), needs));
     }
     target.set_lacking(operation, true);
     match plan(target) {
-        Ok(Plan::Send(mut prepared)) => {
-            let request = std::mem::take(&mut prepared.request);
-            match upstream.send(target, request).await {
-                Ok(response) if !is_missing(response.status()) => return Ok((response, Some(prepared))),
-                _ => {}
-            }
-        }
-        Ok(Plan::Answer(answer)) => return Ok((unasked(answer), None)),
+        Ok(Plan::Send(prepared)) => match upstream.send(target, prepared.request).await {
+            Ok(response) if !is_missing(response.status()) => return Ok((response, prepared.needs)),
+            _ => {}
+        },
+        Ok(Plan::Answer(answer)) => return Ok((unasked(answer), needs)),
         Err(_) => {}
     }
     target.set_lacking(operation, false);
-    Ok((original(), None))
+    Ok((original(), needs))
 }
 
 /// Reads a refusal up to its end, or until it is too long for one that names a model; tells whether that is all of it.

@@ -231,12 +231,12 @@ impl Order {
 
     /// From here on the answer belongs to the client: nothing is tried again.
     fn answer(self, answer: Box<Answer>) -> Response<Body> {
-        let events = headers::is_stream(&answer.head.headers);
+        let events = answer.events;
         if !events && answer.first.len() <= AT_HAND && answer.rest.is_end_stream() {
             return self.whole(answer);
         }
         let progress = Arc::clone(&self.progress);
-        let (mut head, relay) = self.relay(answer, events);
+        let (mut head, relay) = self.relay(answer);
         if events {
             // nginx and its kin hold streams back unless told not to.
             head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -280,9 +280,10 @@ impl Order {
         }
     }
 
-    fn relay(mut self, answer: Box<Answer>, events: bool) -> (Parts, Relay) {
+    fn relay(mut self, answer: Box<Answer>) -> (Parts, Relay) {
         let mut answer = *answer;
         self.head(&mut answer);
+        let events = answer.events;
         let every = self.state.settings.server.stream_keepalive;
         let comments = events && waiting::has_comments(self.surface) && !every.is_zero();
         let terms = Terms {
@@ -318,10 +319,7 @@ impl Asked {
     pub(crate) fn into_relay(self) -> Option<Box<Relay>> {
         let Self { mut order, outcome } = self;
         match outcome {
-            Ok(Outcome::Answer(answer)) => {
-                let events = headers::is_stream(&answer.head.headers);
-                Some(Box::new(order.relay(answer, events).1))
-            }
+            Ok(Outcome::Answer(answer)) => Some(Box::new(order.relay(answer).1)),
             Ok(Outcome::Unasked(_)) => None,
             Err(error) => {
                 if let Some(record) = &mut order.record {
@@ -337,11 +335,11 @@ impl Asked {
         let Self { mut order, outcome } = self;
         let told = match outcome {
             Ok(Outcome::Answer(mut answer)) if answer.head.status.is_success() => {
-                if headers::is_stream(&answer.head.headers) {
+                if answer.events {
                     // The client has the head of a good answer already.
                     answer.head.status = StatusCode::OK;
                     let progress = Arc::clone(&order.progress);
-                    return Settled::Stream(progress.body(order.relay(answer, true).1));
+                    return Settled::Stream(progress.body(order.relay(answer).1));
                 }
                 ErrorInfo::new(ErrorKind::Upstream, "the provider answered without a stream")
             }

@@ -100,7 +100,7 @@ async fn other(pool: &Pool, plan: Planner<'_>, mut demand: Demand<'_>) -> Option
     }
     // Nobody waits in line for it.
     demand.deadline = Some(pool.balancer.now());
-    let lease = pool.acquire(demand).await.ok()?;
+    let lease = pool.acquire(&demand).await.ok()?;
     match plan(lease.target()) {
         Ok(Plan::Send(prepared)) => Some((lease, prepared)),
         Ok(Plan::Answer(_)) | Err(_) => None,

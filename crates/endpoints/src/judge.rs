@@ -24,6 +24,7 @@ use crate::{
     memory::{Full, Held, Memory},
     moment,
     preamble::{Beginning, beginning, told},
+    prepare::Needs,
     state::Lease,
     target::Target,
     upstream::UpstreamError,
@@ -52,6 +53,12 @@ pub(crate) struct Answer {
     pub translator: Option<Box<ReplyTranslator>>,
     /// Whether the provider speaks another dialect than the client.
     pub translated: bool,
+    /// Whether it is a stream of events or lines.
+    pub events: bool,
+    /// Whether the client is to get a stream, where the answer is translated.
+    streams: bool,
+    /// What it says against the provider, if its status is such.
+    failure: Option<Failure>,
     pub lease: Option<Lease>,
     /// What the provider's dialect could not carry.
     pub losses: Losses,
@@ -67,45 +74,37 @@ pub(crate) struct Answer {
     pub provider: Arc<Provider>,
 }
 
-/// How to read an answer.
-pub(crate) struct Reading<'a> {
-    /// Turns it into the client's dialect, where the provider has another.
-    pub translator: Option<Box<ReplyTranslator>>,
-    /// What of the request the provider's dialect could not carry.
-    pub losses: Losses,
-    /// Whether the provider was asked for usage numbers that the client does not want.
-    pub uncounted: bool,
-    /// Where answers are held that are read as a whole.
-    pub memory: &'a Memory,
-}
-
 /// How an answer looks by its head, or why it cannot be one.
-pub(crate) type Opened = Result<(Box<Answer>, Option<Failure>), UpstreamError>;
+pub(crate) type Opened = Result<Box<Answer>, UpstreamError>;
 
 /// Reads on until there is something to show the client, and settles the lease by what came, unless the answer is good so
-/// far: then it goes on with it. `stream` says that the client is to get one, `started` when its request arrived, and
-/// `most` how large an answer may be that is read as a whole.
-pub(crate) async fn judge(opened: Opened, lease: Lease, stream: bool, started: Instant, most: usize) -> Attempt {
-    let read = match opened {
-        Ok((answer, failure)) => read(answer, lease.target(), stream, started, most).await.map(|read| (read, failure)),
-        Err(error) => Err(error.into()),
-    };
-    match read {
-        Err(Stop::NoRoom(full)) => Attempt::NoRoom(full),
-        Err(Stop::Failed(error)) => {
-            match error.is_the_clients() {
-                true => lease.succeed(),
-                false => lease.fail(blame(&error)),
+/// far: then it goes on with it. `started` says when its request arrived, and `most` how large an answer may be that is read
+/// as a whole.
+pub(crate) fn judge(opened: Opened, lease: Lease, started: Instant, most: usize) -> impl Future<Output = Attempt> + Send {
+    async move {
+        let read = match opened {
+            Ok(answer) => read(answer, lease.target(), started, most).await,
+            Err(error) => Err(error.into()),
+        };
+        match read {
+            Err(Stop::NoRoom(full)) => Attempt::NoRoom(full),
+            Err(Stop::Failed(error)) => {
+                match error.is_the_clients() {
+                    true => lease.succeed(),
+                    false => lease.fail(blame(&error)),
+                }
+                Attempt::Failed(error)
             }
-            Attempt::Failed(error)
-        }
-        Ok((answer, Some(failure))) => {
-            lease.fail(failure);
-            Attempt::Refusal(answer)
-        }
-        Ok((mut answer, None)) => {
-            answer.lease = Some(lease);
-            Attempt::Answer(answer)
+            Ok(mut answer) => match answer.failure.take() {
+                Some(failure) => {
+                    lease.fail(failure);
+                    Attempt::Refusal(answer)
+                }
+                None => {
+                    answer.lease = Some(lease);
+                    Attempt::Answer(answer)
+                }
+            },
         }
     }
 }
@@ -130,12 +129,12 @@ impl From<Full> for Stop {
     }
 }
 
-/// Looks at the head of an answer; also tells whether it is a refusal.
+/// Looks at the head of an answer.
 ///
 /// # Errors
 /// What is no answer.
-pub(crate) fn open(response: Response<Body>, target: &Target, reading: Reading<'_>) -> Opened {
-    let Reading { translator, losses, uncounted, memory } = reading;
+pub(crate) fn open(response: Response<Body>, target: &Target, needs: Needs, memory: &Memory) -> Opened {
+    let Needs { translator, losses, uncounted, stream, own: _ } = needs;
     let (mut head, body) = response.into_parts();
     if head.status.is_informational() {
         return Err(UpstreamError::Garbled("a change of protocol that nobody asked for".into()));
@@ -146,14 +145,16 @@ pub(crate) fn open(response: Response<Body>, target: &Target, reading: Reading<'
     // The words behind a status and the like are the provider's own affair.
     head.extensions.clear();
     let rest = frame(&mut head, body);
-    let failure = refused(head.status, &head.headers);
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     // Boxed: it passes through many hands.
-    let answer = Box::new(Answer {
+    Ok(Box::new(Answer {
+        events: headers::is_stream(&head.headers),
+        failure: refused(head.status, &head.headers),
         head,
         first: Bytes::new(),
         rest,
         translated: translator.is_some(),
+        streams: stream,
         translator,
         lease: None,
         losses,
@@ -162,20 +163,18 @@ pub(crate) fn open(response: Response<Body>, target: &Target, reading: Reading<'
         uncounted,
         held: memory.hold(),
         provider: Arc::clone(target.provider()),
-    });
-    Ok((answer, failure))
+    }))
 }
 
 /// Reads on until there is something to show the client.
 async fn read(
     mut answer: Box<Answer>,
     target: &Target,
-    stream: bool,
     started: Instant,
     most: usize,
 ) -> Result<Box<Answer>, Stop> {
     let limit = target.timeouts().first_token;
-    match moment::within(moment::after(limit), pin!(begin(&mut answer, most, stream, started))).await {
+    match moment::within(moment::after(limit), pin!(begin(&mut answer, most, started))).await {
         Ok(begun) => begun?,
         Err(_) => return Err(UpstreamError::FirstTokenTimeout(limit).into()),
     }
@@ -197,11 +196,11 @@ fn frame(head: &mut Parts, body: Body) -> Body {
 }
 
 /// Reads up to the first content.
-async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant) -> Result<(), Stop> {
+async fn begin(answer: &mut Answer, most: usize, started: Instant) -> Result<(), Stop> {
+    let stream = answer.head.status.is_success() && answer.events;
     match answer.translator.take() {
         None => {
             headers::strip_hop_by_hop(&mut answer.head.headers);
-            let stream = answer.head.status.is_success() && headers::is_stream(&answer.head.headers);
             answer.first = next(&mut answer.rest, answer.idle).await?.unwrap_or_default();
             if stream {
                 hold_back(answer).await?;
@@ -209,11 +208,11 @@ async fn begin(answer: &mut Answer, most: usize, wanted: bool, started: Instant)
                 return Err(UpstreamError::Unreadable("a page, or nothing, in place of JSON".into()).into());
             }
         }
-        Some(translator) if answer.head.status.is_success() && headers::is_stream(&answer.head.headers) => {
+        Some(translator) if stream => {
             // Boxed, like the next one: answers that are passed on need not carry their state.
             Box::pin(translate_stream(answer, translator, started)).await?;
         }
-        Some(translator) => Box::pin(translate_whole(answer, translator, most, wanted, started)).await?,
+        Some(translator) => Box::pin(translate_whole(answer, translator, most, started)).await?,
     }
     Ok(())
 }
@@ -264,7 +263,7 @@ async fn translate_stream(
         translator.frame(&frame, &mut first).map_err(UpstreamError::from)?;
     }
     answer.first = first.into();
-    answer.head.headers = own_headers(&answer.head.headers, translator.stream_content_type());
+    answer.become_ours(translator.stream_content_type());
     answer.translator = Some(translator);
     Ok(())
 }
@@ -274,13 +273,12 @@ async fn translate_whole(
     answer: &mut Answer,
     mut translator: Box<ReplyTranslator>,
     most: usize,
-    stream: bool,
     started: Instant,
 ) -> Result<(), Stop> {
     let body = collect(answer, most).await?;
     translator.elapsed(started.elapsed());
     let mut content_type = "application/json";
-    let translated = if answer.head.status.is_success() && stream {
+    let translated = if answer.head.status.is_success() && answer.streams {
         // Some providers do not stream when asked to; the client gets its stream all the same.
         let mut events = Vec::new();
         translator.whole_as_stream(&body, &mut events).map_err(UpstreamError::from)?;
@@ -295,23 +293,26 @@ async fn translate_whole(
     };
     answer.first = translated.into();
     answer.rest = Body::Empty;
-    answer.head.headers = own_headers(&answer.head.headers, content_type);
+    answer.become_ours(content_type);
     answer.translator = Some(translator);
     Ok(())
 }
 
-/// The headers of a translated answer: what the provider said of its own body does not hold for ours.
-fn own_headers(theirs: &HeaderMap, content_type: &'static str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    for (name, value) in theirs {
-        // What clients go by when they try again (the official ones read all of these).
-        let advice = matches!(name.as_str(), "retry-after" | "retry-after-ms" | "x-should-retry");
-        if advice || name.as_str().contains("ratelimit") {
-            headers.append(name.clone(), value.clone());
+impl Answer {
+    /// Takes the headers of a translated answer: what the provider said of its own body does not hold for ours.
+    fn become_ours(&mut self, content_type: &'static str) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for (name, value) in &self.head.headers {
+            // What clients go by when they try again (the official ones read all of these).
+            let advice = matches!(name.as_str(), "retry-after" | "retry-after-ms" | "x-should-retry");
+            if advice || name.as_str().contains("ratelimit") {
+                headers.append(name.clone(), value.clone());
+            }
         }
+        self.events = headers::is_stream(&headers);
+        self.head.headers = headers;
     }
-    headers
 }
 
 /// The next bytes, if any come within the limit; `None` at the end.

@@ -54,6 +54,12 @@ pub(crate) enum Plan {
 /// A request for a provider, and what its answer needs.
 pub(crate) struct Prepared {
     pub request: Request<Body>,
+    pub needs: Needs,
+}
+
+/// What an answer needs; one that is passed on as it comes needs nothing.
+#[derive(Default)]
+pub(crate) struct Needs {
     /// Turns the answer into the client's dialect, where the provider has another.
     pub translator: Option<Box<ReplyTranslator>>,
     /// What the provider's dialect cannot carry.
@@ -74,9 +80,8 @@ impl Source<'_> {
             let uncounted = counted.is_some();
             let body = counted.unwrap_or_else(|| self.body_for(target));
             let request = self.request(target, self.operation, body);
-            let losses = Losses::default();
-            let own = Some(self.operation);
-            return Ok(Plan::Send(Prepared { request, translator: None, losses, stream: false, uncounted, own }));
+            let needs = Needs { uncounted, own: Some(self.operation), ..Needs::default() };
+            return Ok(Plan::Send(Prepared { request, needs }));
         }
         let context = Context {
             public_model: self.model,
@@ -99,14 +104,13 @@ impl Source<'_> {
                     None => translated.body,
                 };
                 let request = self.request(target, translated.operation, body.into());
-                Plan::Send(Prepared {
-                    request,
+                let needs = Needs {
                     translator: Some(Box::new(translated.reply)),
                     losses: translated.losses,
                     stream: translated.stream,
-                    uncounted: false,
-                    own: None,
-                })
+                    ..Needs::default()
+                };
+                Plan::Send(Prepared { request, needs })
             }
         })
     }

@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    future::{Future as _, poll_fn},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -66,6 +68,13 @@ impl fmt::Debug for Pool {
 
 /// A place in line, given up when dropped.
 struct InLine<'a>(&'a AtomicU32);
+
+impl<'a> InLine<'a> {
+    fn enter(line: &'a AtomicU32) -> Self {
+        line.fetch_add(1, Ordering::Relaxed);
+        Self(line)
+    }
+}
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
@@ -135,10 +144,22 @@ impl Pool {
     ///
     /// # Errors
     /// [`AcquireError`] when there is none in time.
-    pub async fn acquire(&self, demand: Demand<'_>) -> Result<Lease, AcquireError> {
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        let _in_line = InLine(&self.queued);
-        self.balancer.acquire(&Demand { explain: self.explain, ..demand }).await
+    pub async fn acquire(&self, demand: &Demand<'_>) -> Result<Lease, AcquireError> {
+        let mut acquiring = pin!(self.balancer.acquire(demand));
+        let mut in_line = None;
+        poll_fn(|cx| {
+            let polled = acquiring.as_mut().poll(cx);
+            if polled.is_pending() {
+                in_line.get_or_insert_with(|| InLine::enter(&self.queued));
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Whether what is chosen is to be explained.
+    pub(crate) fn explains(&self) -> bool {
+        self.explain
     }
 
     /// Requests that stand in line now.

@@ -42,6 +42,7 @@ impl Wish {
             affinity: self.affinity,
             key: self.client,
             tags: &self.tags,
+            explain: pool.explains(),
             tried,
             ..Demand::default()
         }

@@ -185,12 +185,15 @@ impl<const JSON: bool> Line<'_, JSON> {
     }
 
     fn thousandths(&mut self, micros: u64) {
-        let mut buffer = itoa::Buffer::new();
-        // With four digits at least.
-        let digits = buffer.format(if micros < 1000 { micros + 1000 } else { micros }).as_bytes();
-        let (whole, rest) = digits.split_at(digits.len() - 3);
-        self.out.extend_from_slice(if micros < 1000 { b"0" } else { whole });
-        self.out.extend_from_slice(&[b'.', rest[0], rest[1], rest[2]]);
+        let mut text = *b"00000000000000000000.000";
+        stamp::write(&mut text[21..], micros);
+        let (mut whole, mut first) = (micros / 1000, 19);
+        text[first] += (whole % 10) as u8;
+        while whole >= 10 {
+            (whole, first) = (whole / 10, first - 1);
+            text[first] += (whole % 10) as u8;
+        }
+        self.out.extend_from_slice(&text[first..]);
     }
 }
 
@@ -230,6 +233,12 @@ mod tests {
         assert_eq!(value["pick_ms"], 1.234);
         assert_eq!((&value["bytes_out"], &value["status"], &value["stream"]), (&17.into(), &502.into(), &false.into()));
         assert_eq!(value["key"], "2bb80d53");
+        for (micros, shown) in [(0, "0.000"), (7, "0.007"), (9_999, "9.999"), (10_000, "10.000"), (1_234_567, "1234.567")] {
+            let mut out = Vec::new();
+            Line::<true> { out: &mut out }.thousandths(micros);
+            assert_eq!(String::from_utf8(out).unwrap(), shown);
+        }
+        Line::<true> { out: &mut Vec::new() }.thousandths(u64::MAX);
         assert!(
             lines[1].starts_with("now  INFO access: id=\"a\\nb\" key=2bb80d53 method=GET route=/x status=502 "),
             "{}",

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, header};
 use llm_router_core::catalogue::BaseUrl;
 use llm_router_endpoints::Body;
 
-use crate::upstream::{Answered, Link, Trust, connect};
+use crate::upstream::{Answered, Link, Sending, Trust, connect};
 
 /// The most that is read of an answer, in bytes.
 const MOST: usize = 16 << 20;
@@ -43,7 +43,8 @@ pub async fn fetch(
     }
     request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     let mut link = Link::new(stream);
-    let answered = link.exchange(request.map(Body::from)).await.map_err(|e| FetchError::Answer(e.into()))?;
+    let mut request = Some(Sending::new(request.map(Body::from)));
+    let answered = link.exchange(&mut request).await.map_err(|e| FetchError::Answer(e.into()))?;
     let Answered { head, mut framing, .. } = answered;
     let mut read = BytesMut::new();
     while let Some(piece) =

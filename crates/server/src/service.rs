@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
     Body, BoxFuture, Call, ClientKey, Endpoint, Error, Held, Life, Observer, Phase, REQUEST_ID, Record, State, Upstream,
@@ -39,13 +39,13 @@ pub(crate) fn answer(
 ) -> BoxFuture<'static, Response<Tracked>> {
     let in_flight = Arc::clone(clock).begin(request.version());
     let (one, under_way) = OneMore::begin(&worker.shared.requests);
-    let id = request_id::of(request.headers());
     let state = worker.shared.state();
-    let origin = request.headers().get(header::ORIGIN);
+    let seen = Seen::of(request.headers());
+    let id = request_id::of(seen.id);
     let envelope = Envelope {
         id: HeaderValue::from_str(&id).ok(),
-        anthropic: request.headers().contains_key(ANTHROPIC_VERSION),
-        allowed: cors::allowed(&state.settings.server.cors_origins, origin),
+        anthropic: seen.anthropic,
+        allowed: cors::allowed(&state.settings.server.cors_origins, seen.origin),
         http1: request.version() < Version::HTTP_2,
         life: worker.shared.life.clone(),
         in_flight,
@@ -57,6 +57,28 @@ pub(crate) fn answer(
             let response = perform(endpoint, &mut call, &envelope.life).await;
             envelope.close(finish(call.record.take(), response))
         }),
+    }
+}
+
+/// What is looked for in every request's headers: one pass is cheaper than asking for each name.
+struct Seen<'a> {
+    id: Option<&'a HeaderValue>,
+    origin: Option<&'a HeaderValue>,
+    anthropic: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut seen = Self { id: None, origin: None, anthropic: false };
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-request-id" => seen.id = seen.id.or(Some(value)),
+                "origin" => seen.origin = seen.origin.or(Some(value)),
+                "anthropic-version" => seen.anthropic = true,
+                _ => {}
+            }
+        }
+        seen
     }
 }
 

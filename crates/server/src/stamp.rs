@@ -35,7 +35,7 @@ fn whole(seconds: u64) -> [u8; 27] {
 }
 
 /// The last digits of a number, as many as there are places.
-fn write(places: &mut [u8], mut number: u64) {
+pub(crate) fn write(places: &mut [u8], mut number: u64) {
     for place in places.iter_mut().rev() {
         *place = b'0' + (number % 10) as u8;
         number /= 10;

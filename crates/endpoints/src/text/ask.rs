@@ -9,7 +9,7 @@ use llm_router_balancer::Failure;
 use llm_router_core::{
     dialect::ErrorInfo,
     operation::Operation,
-    translate::{Losses, TranslateError, words},
+    translate::{TranslateError, words},
 };
 use tokio::time::timeout;
 
@@ -24,7 +24,7 @@ use crate::{
     headers, judge,
     judge::Answer,
     keep_alive,
-    prepare::{Plan, Prepared},
+    prepare::{Needs, Plan, Prepared},
     state::Pool,
     target::Target,
     upstream::Upstream,
@@ -88,14 +88,7 @@ impl Asker<'_> {
     fn plan(&self, target: &Target, question: &Question) -> Result<Plan, TranslateError> {
         let none = TranslateError::NoSuchOperation { wanted: "chat", target: target.api_type().name() };
         let request = self.request(target, question).ok_or(none)?;
-        Ok(Plan::Send(Prepared {
-            request,
-            translator: None,
-            losses: Losses::default(),
-            stream: false,
-            uncounted: false,
-            own: None,
-        }))
+        Ok(Plan::Send(Prepared { request, needs: Needs::default() }))
     }
 
     fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {

@@ -1,7 +1,7 @@
 //! Where a message's body ends (RFC 9112, 6), and whether its connection can carry another.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
 use super::chunked::Chunked;
 
@@ -42,14 +42,14 @@ pub(crate) enum FramingError {
 }
 
 impl Framing {
-    /// Of the answer to a request with this method.
+    /// Of an answer; one to HEAD has its head only (RFC 9110, 9.3.2).
     pub(crate) fn of_answer(
-        method: &Method,
+        head_only: bool,
         status: StatusCode,
         version: Version,
         headers: &HeaderMap,
     ) -> Result<Self, FramingError> {
-        if *method == Method::HEAD || matches!(status.as_u16(), 100..200 | 204 | 304) {
+        if head_only || matches!(status.as_u16(), 100..200 | 204 | 304) {
             return Ok(Self::Over);
         }
         if is_chunked(version, headers)? {
@@ -164,7 +164,7 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderName, Method};
 
     use super::*;
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn answer(method: &Method, status: u16, lines: &[(&'static str, &'static str)]) -> Result<Framing, FramingError> {
-        Framing::of_answer(method, StatusCode::from_u16(status).unwrap(), Version::HTTP_11, &headers(lines))
+        Framing::of_answer(method == Method::HEAD, StatusCode::from_u16(status).unwrap(), Version::HTTP_11, &headers(lines))
     }
 
     #[test]

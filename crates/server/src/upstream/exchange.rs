@@ -29,15 +29,17 @@ pub(super) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// Of what was answered over this link; also gives the head.
+    /// Of what was answered over this link, with what the provider has not taken yet of the request: some answer before
+    /// they have read it. Also gives the head.
     pub(super) fn new(
         answered: Answered,
+        rest: Option<Sending>,
         link: Link,
         place: Arc<str>,
         pool: Arc<Pool>,
     ) -> (http::response::Parts, Self) {
-        let Answered { head, framing, keep, rest } = answered;
-        let mut body = Self { link: Some(link), framing, rest, keep, place, pool };
+        let Answered { head, framing, keep } = answered;
+        let mut body = Self { link: Some(link), framing, rest: rest.map(Box::new), keep, place, pool };
         if body.framing.is_over() {
             body.finish();
         }

@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, lookup_host};
 use super::{
     connect::{Trust, secure},
     exchange::AnswerBody,
-    link::Link,
+    link::{Link, Sending},
     pool::Pool,
 };
 
@@ -34,9 +34,10 @@ pub(super) async fn fetch(way: &Remote, trust: &Trust, pool: &Arc<Pool>) -> Resu
     let tcp = TcpStream::connect(&*addresses).await.map_err(FetchFault::Connect)?;
     let stream = secure(tcp, &way.base, trust).await.map_err(FetchFault::Connect)?;
     let mut link = Link::new(stream);
-    let mut answered = link.exchange(request(way)).await.map_err(|error| FetchFault::Broken(error.into()))?;
+    let mut request = Some(Sending::new(request(way)));
+    let mut answered = link.exchange(&mut request).await.map_err(|error| FetchFault::Broken(error.into()))?;
     answered.keep = false;
-    let (head, body) = AnswerBody::new(answered, link, Arc::from(""), Arc::clone(pool));
+    let (head, body) = AnswerBody::new(answered, request, link, Arc::from(""), Arc::clone(pool));
     Ok(Response::from_parts(head, Body::stream(body)))
 }
 

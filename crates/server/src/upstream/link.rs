@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri, header, request, response};
+use http::{HeaderMap, Method, Request, Uri, header, response};
 use http_body::Body as _;
 use llm_router_endpoints::{Body, BodyError};
 
@@ -61,6 +61,8 @@ pub(crate) struct Link {
 
 /// A request on its way out.
 pub(crate) struct Sending {
+    /// Whether its answer has no body (RFC 9110, 9.3.2).
+    head_only: bool,
     out: Outgoing,
     body: Body,
     chunked: bool,
@@ -73,8 +75,6 @@ pub(crate) struct Answered {
     pub(crate) framing: Framing,
     /// Whether the connection can carry another request after this answer.
     pub(crate) keep: bool,
-    /// What of the request the provider has not taken yet: some answer before they have read it.
-    pub(crate) rest: Option<Box<Sending>>,
 }
 
 impl Link {
@@ -102,10 +102,10 @@ impl Link {
         read(&mut self.stream, cx, &mut self.room)
     }
 
-    /// Sends a request and waits for the head of the answer.
-    pub(crate) async fn exchange(&mut self, request: Request<Body>) -> Result<Answered, ExchangeError> {
-        let (parts, body) = request.into_parts();
-        let mut sending = Some(Sending::new(&parts, body));
+    /// Sends a request and waits for the head of the answer. Takes the request out of its place; what is left there is what
+    /// the provider has not taken yet.
+    pub(crate) async fn exchange(&mut self, request: &mut Option<Sending>) -> Result<Answered, ExchangeError> {
+        let head_only = request.as_ref().is_some_and(|request| request.head_only);
         let mut collected = None;
         let mut broken = None;
         let mut waited = false;
@@ -113,35 +113,35 @@ impl Link {
             if !std::mem::replace(&mut waited, true) {
                 return after_the_others(cx);
             }
-            if let Some(out) = &mut sending {
+            if let Some(out) = request {
                 match out.advance(&mut self.stream, cx) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => sending = None,
+                    Poll::Ready(Ok(())) => *request = None,
                     Poll::Ready(Err(ExchangeError::Io(error))) => {
                         // The provider may have answered all the same, and closed behind its answer.
                         broken = Some(error);
-                        sending = None;
+                        *request = None;
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
-            self.head(cx, &parts.method, &mut collected).map_err(|error| match (error, broken.take()) {
+            self.head(cx, head_only, &mut collected).map_err(|error| match (error, broken.take()) {
                 (ExchangeError::Closed, Some(first)) => first.into(),
                 (error, _) => error,
             })
         })
         .await?;
-        let doubtful =
-            head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH);
+        // Chunks beside a length: where the next answer begins is doubtful.
+        let doubtful = matches!(framing, Framing::Chunked(_)) && head.headers.contains_key(header::CONTENT_LENGTH);
         let keep = persistent(head.version, &head.headers) && !doubtful && broken.is_none();
-        Ok(Answered { head, framing, keep, rest: sending.map(Box::new) })
+        Ok(Answered { head, framing, keep })
     }
 
     /// The head of the final answer; informational ones before it are passed over (RFC 9110, 15.2).
     fn head(
         &mut self,
         cx: &mut Context<'_>,
-        method: &Method,
+        head_only: bool,
         collected: &mut Option<Collected>,
     ) -> Poll<Result<(response::Parts, Framing), ExchangeError>> {
         loop {
@@ -150,7 +150,7 @@ impl Link {
                     Some(head) if head.status.as_u16() == 101 => return Poll::Ready(Err(ExchangeError::Upgrade)),
                     Some(head) if head.status.is_informational() => continue,
                     Some(head) => {
-                        let framing = Framing::of_answer(method, head.status, head.version, &head.headers)?;
+                        let framing = Framing::of_answer(head_only, head.status, head.version, &head.headers)?;
                         return Poll::Ready(Ok((head, framing)));
                     }
                     None => *collected = Some(Collected::begin(&std::mem::take(&mut self.unread), MOST_HEAD)?),
@@ -196,11 +196,12 @@ impl Link {
 }
 
 impl Sending {
-    fn new(parts: &request::Parts, body: Body) -> Self {
+    pub(crate) fn new(request: Request<Body>) -> Self {
         let mut out = Outgoing::default();
-        let length = body.size_hint().exact();
-        write_head(out.small(), &parts.method, &parts.uri, &parts.headers, length);
-        Self { out, body, chunked: length.is_none(), whole: false }
+        let length = request.body().size_hint().exact();
+        write_head(out.small(), request.method(), request.uri(), request.headers(), length);
+        let head_only = *request.method() == Method::HEAD;
+        Self { head_only, out, body: request.into_body(), chunked: length.is_none(), whole: false }
     }
 
     /// Gathers and writes until all is written.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 pub use self::connect::{Trust, TrustError, trust};
 pub(crate) use self::{
     connect::connect,
-    link::{Answered, Link},
+    link::{Answered, Link, Sending},
 };
 use self::{exchange::AnswerBody, leftovers::Leftovers, link::ExchangeError, pool::Pool};
 
@@ -58,30 +58,37 @@ impl Connections {
         timeout(within, connecting).await.unwrap_or(Err(UpstreamError::ConnectTimeout(within)))
     }
 
-    async fn exchange(&self, target: &Target, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
-        let timeouts = target.timeouts();
-        let began = moment::now();
-        let mut link = self.link(target, timeouts.connect).await?;
-        let connected = (!link.used()).then(|| Connected(moment::now() - began));
-        let place = target.place();
-        let used = link.used();
-        let within = timeouts.response_header;
-        let answered = match moment::within(moment::after(within), pin!(link.exchange(request))).await {
-            Err(_) => return Err(UpstreamError::HeadTimeout(within)),
-            Ok(Err(error)) => {
-                let error = failed(error, used);
-                if matches!(error, UpstreamError::Stale(_)) {
-                    self.pool.forget(place);
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and this is large")]
+    fn exchange<'a>(
+        &'a self,
+        target: &'a Target,
+        mut request: Option<Sending>,
+    ) -> impl Future<Output = Result<Response<Body>, UpstreamError>> + Send + 'a {
+        async move {
+            let timeouts = target.timeouts();
+            let began = moment::now();
+            let mut link = self.link(target, timeouts.connect).await?;
+            let connected = (!link.used()).then(|| Connected(moment::now() - began));
+            let place = target.place();
+            let used = link.used();
+            let within = timeouts.response_header;
+            let answered = match moment::within(moment::after(within), pin!(link.exchange(&mut request))).await {
+                Err(_) => return Err(UpstreamError::HeadTimeout(within)),
+                Ok(Err(error)) => {
+                    let error = failed(error, used);
+                    if matches!(error, UpstreamError::Stale(_)) {
+                        self.pool.forget(place);
+                    }
+                    return Err(error);
                 }
-                return Err(error);
+                Ok(Ok(answered)) => answered,
+            };
+            let (mut head, body) = AnswerBody::new(answered, request, link, Arc::clone(place), Arc::clone(&self.pool));
+            if let Some(connected) = connected {
+                head.extensions.insert(connected);
             }
-            Ok(Ok(answered)) => answered,
-        };
-        let (mut head, body) = AnswerBody::new(answered, link, Arc::clone(place), Arc::clone(&self.pool));
-        if let Some(connected) = connected {
-            head.extensions.insert(connected);
+            Ok(Response::from_parts(head, Body::stream(body)))
         }
-        Ok(Response::from_parts(head, Body::stream(body)))
     }
 }
 
@@ -105,7 +112,7 @@ impl Upstream for Connections {
         target: &'a Target,
         request: Request<Body>,
     ) -> BoxFuture<'a, Result<Response<Body>, UpstreamError>> {
-        Box::pin(self.exchange(target, request))
+        Box::pin(self.exchange(target, Some(Sending::new(request))))
     }
 
     fn fetch<'a>(&'a self, way: &'a Remote) -> BoxFuture<'a, Result<Response<Body>, FetchFault>> {
