@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ring::digest::{SHA256, digest};
 
 /// Headers that carry nothing but a key: Anthropic's and Azure's.
-const BARE: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+static BARE: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
 
 /// The beginning of the SHA-256 of a client's key; the same for the same key, in every process and for ever.
 ///
@@ -26,7 +26,7 @@ impl ClientKey {
             return None;
         }
         let authorization = headers.get(header::AUTHORIZATION).map(|value| credentials(value.as_bytes()));
-        let mut bare = BARE.into_iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
+        let mut bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
         authorization.filter(|key| !key.is_empty()).or_else(|| bare.find(|key| !key.is_empty())).map(Self::of_key)
     }
 

@@ -29,6 +29,9 @@ impl Coding {
     /// [`Error::Coding`] for another coding, or for several.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let mut coding = None;
+        if !headers.contains_key(header::CONTENT_ENCODING) {
+            return Ok(None);
+        }
         for value in headers.get_all(header::CONTENT_ENCODING) {
             let text = String::from_utf8_lossy(value.as_bytes());
             for word in text.split(',').map(str::trim) {

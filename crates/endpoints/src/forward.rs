@@ -99,6 +99,9 @@ pub async fn forward(call: &mut Call, operation: Operation) -> Result<Response<B
 
 /// The client's own limit for the whole request. It can shorten what the settings allow, never lengthen it.
 fn own_limit(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+    if !headers::speak_to_us(headers) {
+        return Ok(None);
+    }
     let Some(value) = headers.get(headers::TIMEOUT) else { return Ok(None) };
     let limit = value.to_str().ok().and_then(word::duration).filter(|limit| !limit.is_zero());
     limit.map(Some).ok_or_else(|| Error::Field {

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::target::Target;
 
 /// Headers of one connection, never passed on (RFC 9110, 7.6.1), beside those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 8] = [
+static HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -18,7 +18,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// Headers of a client's request that mean something to a provider. No credentials among them:
 /// a client's key is for the router.
-const PASSED: [HeaderName; 5] = [
+static PASSED: [HeaderName; 5] = [
     header::ACCEPT,
     HeaderName::from_static("anthropic-version"),
     HeaderName::from_static("anthropic-beta"),
@@ -54,6 +54,14 @@ pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-llm-router-dro
 
 /// Says that the numbers of an answer are estimated by the router.
 pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-llm-router-estimated");
+
+/// What the names of headers begin with that speak to the router itself.
+const OURS: &str = "x-llm-router-";
+
+/// Whether a client says something to the router itself. One pass is cheaper than asking for each name.
+pub(crate) fn speak_to_us(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with(OURS))
+}
 
 /// A client's own limit for a whole request, in seconds or with a unit.
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("x-llm-router-timeout");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use llm_router_balancer::{Demand, Tag, Tried};
 
-use crate::{client_key::ClientKey, error::Error, state::Pool};
+use crate::{client_key::ClientKey, error::Error, headers, state::Pool};
 
 /// Names the tags that a provider must have, all of them, with commas between.
 const TAGS: HeaderName = HeaderName::from_static("x-llm-router-tags");
@@ -50,6 +50,9 @@ impl Wish {
 }
 
 fn tags(headers: &HeaderMap, pool: &Pool) -> Result<Vec<Tag>, Error> {
+    if !headers::speak_to_us(headers) {
+        return Ok(Vec::new());
+    }
     let mut wanted: Vec<&str> = Vec::new();
     for value in headers.get_all(&TAGS) {
         let text = value.to_str().map_err(|_| refused("must be text".to_owned()))?;

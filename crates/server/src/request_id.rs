@@ -15,13 +15,8 @@ pub(crate) fn of(sent: Option<&HeaderValue>) -> String {
 }
 
 fn hexadecimal(number: u64) -> String {
-    let mut text = [0; 16];
-    for (at, digits) in number.to_be_bytes().iter().enumerate() {
-        for (half, digit) in [digits >> 4, digits & 0xf].into_iter().enumerate() {
-            text[2 * at + half] = b"0123456789abcdef"[usize::from(digit)];
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
+    let digits: [u8; 16] = std::array::from_fn(|at| b"0123456789abcdef"[(number >> (60 - 4 * at)) as usize & 0xf]);
+    str::from_utf8(&digits).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

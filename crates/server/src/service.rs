@@ -51,7 +51,8 @@ pub(crate) fn answer(
         in_flight,
         one,
     };
-    match route(worker, &state, id, under_way, request) {
+    let hosts = seen.hosts;
+    match route(worker, &state, (id, hosts, under_way), request) {
         Err(response) => Box::pin(ready(envelope.close(response))),
         Ok((endpoint, mut call)) => Box::pin(async move {
             let response = perform(endpoint, &mut call, &envelope.life).await;
@@ -62,6 +63,7 @@ pub(crate) fn answer(
 
 /// What is looked for in every request's headers: one pass is cheaper than asking for each name.
 struct Seen<'a> {
+    hosts: usize,
     id: Option<&'a HeaderValue>,
     origin: Option<&'a HeaderValue>,
     anthropic: bool,
@@ -69,9 +71,10 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
-        let mut seen = Self { id: None, origin: None, anthropic: false };
+        let mut seen = Self { hosts: 0, id: None, origin: None, anthropic: false };
         for (name, value) in headers {
             match name.as_str() {
+                "host" => seen.hosts += 1,
                 "x-request-id" => seen.id = seen.id.or(Some(value)),
                 "origin" => seen.origin = seen.origin.or(Some(value)),
                 "anthropic-version" => seen.anthropic = true,
@@ -119,8 +122,7 @@ impl Envelope {
 fn route(
     worker: &Worker,
     state: &Arc<State>,
-    id: String,
-    under_way: usize,
+    (id, hosts, under_way): (String, usize, usize),
     request: Request<Body>,
 ) -> Result<(&'static dyn Endpoint, Call), Response<Body>> {
     let (mut head, body) = request.into_parts();
@@ -132,7 +134,7 @@ fn route(
         (record.key, record.trace) = (key, trace);
         record
     };
-    if let Some(error) = bad_host(&head) {
+    if let Some(error) = bad_host(head.version, hosts) {
         return Err(refuse(begin(UNMATCHED.into()), &error, Surface::OpenAi));
     }
     let (placed, rest) = match state.route(&head.method, head.uri.path()) {
@@ -177,9 +179,8 @@ fn dialect(head: &http::request::Parts, guessed: Surface) -> Surface {
 }
 
 /// HTTP/1.1 wants one `Host`, no more and no less (RFC 9112, 3.2): with two, two readers may see two different requests.
-fn bad_host(head: &http::request::Parts) -> Option<Error> {
-    let hosts = head.headers.get_all(header::HOST).iter().count();
-    let wrong = if head.version == Version::HTTP_11 { hosts != 1 } else { hosts > 1 };
+fn bad_host(version: Version, hosts: usize) -> Option<Error> {
+    let wrong = if version == Version::HTTP_11 { hosts != 1 } else { hosts > 1 };
     wrong.then(|| Error::Field {
         field: "host".to_owned(),
         message: format!("a request has one Host header, this one has {hosts}"),

@@ -114,6 +114,9 @@ impl Framing {
 
 /// Whether the connection stays open behind this message (RFC 9112, 9.3).
 pub(crate) fn persistent(version: Version, headers: &HeaderMap) -> bool {
+    if !headers.contains_key(header::CONNECTION) {
+        return version == Version::HTTP_11;
+    }
     let said = |word: &str| {
         headers
             .get_all(header::CONNECTION)
