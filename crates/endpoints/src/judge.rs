@@ -80,7 +80,13 @@ pub(crate) type Opened = Result<Box<Answer>, UpstreamError>;
 /// Reads on until there is something to show the client, and settles the lease by what came, unless the answer is good so
 /// far: then it goes on with it. `started` says when its request arrived, and `most` how large an answer may be that is read
 /// as a whole.
-pub(crate) fn judge(opened: Opened, lease: Lease, started: Instant, most: usize) -> impl Future<Output = Attempt> + Send {
+#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
+pub(crate) fn judge(
+    opened: Opened,
+    lease: Lease,
+    started: Instant,
+    most: usize,
+) -> impl Future<Output = Attempt> + Send {
     async move {
         let read = match opened {
             Ok(answer) => read(answer, lease.target(), started, most).await,
@@ -167,12 +173,7 @@ pub(crate) fn open(response: Response<Body>, target: &Target, needs: Needs, memo
 }
 
 /// Reads on until there is something to show the client.
-async fn read(
-    mut answer: Box<Answer>,
-    target: &Target,
-    started: Instant,
-    most: usize,
-) -> Result<Box<Answer>, Stop> {
+async fn read(mut answer: Box<Answer>, target: &Target, started: Instant, most: usize) -> Result<Box<Answer>, Stop> {
     let limit = target.timeouts().first_token;
     match moment::within(moment::after(limit), pin!(begin(&mut answer, most, started))).await {
         Ok(begun) => begun?,

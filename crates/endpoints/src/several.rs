@@ -141,6 +141,7 @@ impl Several {
             answer.head.headers.insert(http::header::CONTENT_TYPE, events);
         }
         answer.head.headers.remove(http::header::CONTENT_LENGTH);
+        answer.events = stream;
         answer.first = text.into();
         answer.rest = Body::Empty;
         answer.translator = None;

@@ -233,7 +233,9 @@ mod tests {
         assert_eq!(value["pick_ms"], 1.234);
         assert_eq!((&value["bytes_out"], &value["status"], &value["stream"]), (&17.into(), &502.into(), &false.into()));
         assert_eq!(value["key"], "2bb80d53");
-        for (micros, shown) in [(0, "0.000"), (7, "0.007"), (9_999, "9.999"), (10_000, "10.000"), (1_234_567, "1234.567")] {
+        for (micros, shown) in
+            [(0, "0.000"), (7, "0.007"), (9_999, "9.999"), (10_000, "10.000"), (1_234_567, "1234.567")]
+        {
             let mut out = Vec::new();
             Line::<true> { out: &mut out }.thousandths(micros);
             assert_eq!(String::from_utf8(out).unwrap(), shown);

@@ -11,7 +11,8 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use llm_router_core::dialect::Surface;
 use llm_router_endpoints::{
-    Body, BoxFuture, Call, ClientKey, Endpoint, Error, Held, Life, Observer, Phase, REQUEST_ID, Record, State, Upstream,
+    Body, BoxFuture, Call, ClientKey, Endpoint, Error, Held, Life, Observer, Phase, REQUEST_ID, Record, State,
+    Upstream,
     route::{Match, Scope},
 };
 use percent_encoding::percent_decode_str;

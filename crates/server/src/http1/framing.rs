@@ -176,7 +176,12 @@ mod tests {
     }
 
     fn answer(method: &Method, status: u16, lines: &[(&'static str, &'static str)]) -> Result<Framing, FramingError> {
-        Framing::of_answer(method == Method::HEAD, StatusCode::from_u16(status).unwrap(), Version::HTTP_11, &headers(lines))
+        Framing::of_answer(
+            method == Method::HEAD,
+            StatusCode::from_u16(status).unwrap(),
+            Version::HTTP_11,
+            &headers(lines),
+        )
     }
 
     #[test]

@@ -65,7 +65,10 @@ fn http(page: &mut Page, tables: &Tables, under_way: usize) {
     );
     for (labels, series) in &all {
         for status in series.statuses() {
-            page.sample(&[labels[0], labels[1], ("http_status", &status.status.to_string())], status.sent.read().count());
+            page.sample(
+                &[labels[0], labels[1], ("http_status", &status.status.to_string())],
+                status.sent.read().count(),
+            );
         }
     }
     page.family(
