@@ -67,3 +67,17 @@ fn openai_models_that_think_take_no_sampling_and_those_that_do_not_take_no_effor
     assert_eq!(ask("gpt-5.2", &off).1["reasoning_effort"], "none");
     assert_eq!(ask("gpt-4o", &off).0, [""; 0], "there is nothing to switch off");
 }
+
+#[test]
+fn an_effort_within_a_small_limit_leaves_tokens_for_the_answer() {
+    let ask = |limit: i64, more: Value| {
+        let body = chat(&json!({"max_tokens": limit, "reasoning_effort": "high"}));
+        let mut body = chat(&body);
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        ask(Operation::ChatCompletions, "anthropic", "claude-sonnet-4-5", &body).1["thinking"]["budget_tokens"].clone()
+    };
+    assert_eq!(ask(5000, json!({})), 2500);
+    assert_eq!(ask(16_000, json!({})), 16_000 - 4096);
+    assert_eq!(ask(1500, json!({})), 1024, "the least there is");
+    assert_eq!(ask(5000, json!({"reasoning": {"max_tokens": 4999}, "reasoning_effort": null})), 4999, "as asked");
+}

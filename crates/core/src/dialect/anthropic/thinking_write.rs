@@ -56,7 +56,9 @@ pub(super) fn write_thinking(
     }
     out.object("thinking", |out| {
         out.put("type", if counts { "enabled" } else { "adaptive" });
-        out.some("budget_tokens", counts.then(|| budget.min(limit - 1)));
+        // A budget that the client did not count itself leaves room for the answer.
+        let spared = if counted.is_some() { 1 } else { ANSWER.min(limit / 2) };
+        out.some("budget_tokens", counts.then(|| budget.min(limit - spared).max(LEAST_BUDGET)));
         if let Some(display) = display {
             match display.value.as_str() {
                 word @ ("summarized" | "omitted") => out.put("display", word),
