@@ -37,6 +37,17 @@ pub enum EmbedInput {
     Tokens(Value),
 }
 
+impl EmbedInput {
+    /// Whether there is nothing to embed.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Texts { texts, single } => texts.is_empty() || *single && texts[0].is_empty(),
+            Self::Tokens(_) => false,
+        }
+    }
+}
+
 /// Embeddings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EmbedReply {

@@ -106,6 +106,10 @@ fn translate_to(
     let mut losses = Losses::default();
     if is_embedding(from) {
         let request = read_embed(from, root)?;
+        if request.input.value.is_nothing() {
+            let body = embeddings::nothing(from, context.public_model);
+            return Ok(Translation::Answer(Answer { body, content_type: "application/json", estimated: false }));
+        }
         let reply = ReplyTranslator::new(from, operation, identity, request.base64);
         let body = written(size, |out| write_embed(operation, to, request, context.upstream_model, &mut losses, out))?;
         return send(to, Translated { operation, path: "", body, stream: false, losses, reply }, context.policy);

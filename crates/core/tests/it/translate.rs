@@ -165,6 +165,14 @@ fn what_needs_no_provider_is_answered_on_the_spot() {
     assert_eq!((&unloaded["response"], &unloaded["done_reason"]), (&json!(""), &json!("unload")));
     let count = json!({"model": "m", "messages": [{"role": "user", "content": "hello there, how are you?"}]});
     assert_eq!(answer(Operation::CountTokens, "ollama", &count), json!({"input_tokens": 11}));
+    for nothing in [json!({"model": "m"}), json!({"model": "m", "input": []}), json!({"model": "m", "input": ""})] {
+        let embeddings = answer(Operation::OllamaEmbed, "openai", &nothing);
+        assert_eq!(embeddings, json!({"model": "public", "embeddings": []}), "{nothing}");
+        let to = api_type::find("ollama").expect("a known type");
+        let refused = translate(Operation::Embeddings, to, nothing.to_string().as_bytes(), &context());
+        assert!(refused.is_err(), "OpenAI's API wants something: {nothing}");
+    }
+    assert_eq!(answer(Operation::OllamaEmbeddings, "openai", &json!({"model": "m"})), json!({"embedding": []}));
 }
 
 #[test]

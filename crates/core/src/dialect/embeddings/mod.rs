@@ -4,6 +4,6 @@ mod ollama;
 mod openai;
 
 pub(crate) use ollama::{
-    read_embed, read_embeddings, read_reply as read_ollama, write_embed, write_embedding, write_embeddings,
+    nothing, read_embed, read_embeddings, read_reply as read_ollama, write_embed, write_embedding, write_embeddings,
 };
 pub(crate) use openai::{read_reply as read_openai, read_request, write_reply, write_request};

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::openai::{read_input, write_texts};
 use crate::{
     canonical::{EmbedInput, EmbedReply, EmbedRequest, Fields, Given, Invalid, Losses, Place, Usage},
     dialect::Identity,
     json::{Node, Object},
+    operation::Operation,
 };
 
 /// Reads the body of an `embed` request.
 ///
 /// # Errors
-/// A field has the wrong type, or `input` is missing.
+/// A field has the wrong type.
 pub(crate) fn read_embed(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     read(body, "input")
 }
@@ -22,7 +24,7 @@ pub(crate) fn read_embed(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
 /// Reads the body of an `embeddings` request.
 ///
 /// # Errors
-/// A field has the wrong type, or `prompt` is missing.
+/// A field has the wrong type.
 pub(crate) fn read_embeddings(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     read(body, "prompt")
 }
@@ -30,8 +32,9 @@ pub(crate) fn read_embeddings(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
 fn read(body: Node<'_>, input: &'static str) -> Result<EmbedRequest, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name", "stream"]);
+    let nothing = || Given::new(EmbedInput::Texts { texts: Vec::new(), single: false }, Place::ROOT.field(input));
     Ok(EmbedRequest {
-        input: read_input(&mut body, input)?,
+        input: body.take(input).map_or_else(|| Ok(nothing()), read_input)?,
         dimensions: body.number("dimensions")?,
         base64: false,
         truncate: body.boolean("truncate")?,
@@ -39,6 +42,15 @@ fn read(body: Node<'_>, input: &'static str) -> Result<EmbedRequest, Invalid> {
         user: None,
         rest: body.rest(),
     })
+}
+
+/// The answer to a request for embeddings of nothing, by which Ollama's clients load a model.
+pub(crate) fn nothing(operation: Operation, model: &str) -> Vec<u8> {
+    let answer = match operation {
+        Operation::OllamaEmbeddings => json!({"embedding": []}),
+        _ => json!({"model": model, "embeddings": []}),
+    };
+    answer.to_string().into_bytes()
 }
 
 /// Writes the body of an `embed` request.

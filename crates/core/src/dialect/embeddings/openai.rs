@@ -14,10 +14,13 @@ use crate::{
     json::{Node, Object},
 };
 
+/// What `input` must be.
+const WANTED: &str = "a string or a list of strings";
+
 /// Reads the body of an embeddings request.
 ///
 /// # Errors
-/// A field has the wrong type, or `input` is missing.
+/// A field has the wrong type, or `input` is missing or empty.
 pub(crate) fn read_request(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     let mut body = Fields::new(Place::ROOT, body)?;
     body.forget(&["model", "model_name"]);
@@ -25,8 +28,13 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
     if let Some(other) = format.as_ref().filter(|given| !matches!(given.value.as_str(), "float" | "base64")) {
         return Err(Invalid::new(other.at, "float or base64"));
     }
+    let given = body.take("input").ok_or_else(|| Invalid::new(Place::ROOT.field("input"), WANTED))?;
+    let input = read_input(given)?;
+    if input.value.is_nothing() {
+        return Err(Invalid::new(input.at, "a text that is not empty, or a list of at least one"));
+    }
     Ok(EmbedRequest {
-        input: read_input(&mut body, "input")?,
+        input,
         dimensions: body.number("dimensions")?,
         base64: format.is_some_and(|given| given.value == "base64"),
         truncate: None,
@@ -37,10 +45,9 @@ pub(crate) fn read_request(body: Node<'_>) -> Result<EmbedRequest, Invalid> {
 }
 
 /// Reads a text, a list of texts, or token numbers.
-pub(super) fn read_input(body: &mut Fields<'_>, name: &'static str) -> Result<Given<EmbedInput>, Invalid> {
-    let at = body.place().field(name);
-    let wanted = || Invalid::new(at, "a string or a list of strings");
-    let given = body.take(name).ok_or_else(wanted)?;
+pub(super) fn read_input(given: Given<Node<'_>>) -> Result<Given<EmbedInput>, Invalid> {
+    let at = given.at;
+    let wanted = || Invalid::new(at, WANTED);
     let text = |value: Node<'_>| value.text().map(Cow::into_owned);
     let input = match given.value.items() {
         Some(items) => match items.map(text).collect() {
