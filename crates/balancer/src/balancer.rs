@@ -87,8 +87,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
                 self.strategy.choose(&View { frame: &frame, plan: &snapshot.plan }, demand)
             };
             match known.sets(lineup, demand, self.shared.needs.optimistic, epoch, now).map(choose) {
-                Some(Choice::Use(index)) if lineup.slots[index].has_room() => Choice::Use(index),
                 Some(choice) if lineup.unlimited => choice,
+                Some(Choice::Use(index)) if lineup.slots[index].has_room() => Choice::Use(index),
                 _ => choose(known.sift(lineup, demand, epoch, now).sets()),
             }
         })

@@ -23,6 +23,8 @@ pub(crate) struct Known {
     lowest: Mask,
     /// Of a higher tier somebody is over its pause: whoever is not served by the lowest has to look.
     due_above: bool,
+    /// There are limits, so that somebody who may serve may be full.
+    limits: bool,
     /// Who may serve the demand of the moment: kept for its memory.
     eligible: Mask,
     full: Mask,
@@ -44,7 +46,7 @@ impl Known {
         if self.since != epoch + 1 || now >= self.until {
             return None;
         }
-        let places = !lineup.unlimited && !optimistic;
+        let places = self.limits && !optimistic;
         if !places && demand.tags.is_empty() && demand.tried.is_empty() {
             return Some((&self.lowest, &NOBODY));
         }
@@ -94,7 +96,8 @@ impl Known {
         if !due.is_empty() {
             return;
         }
-        (self.since, self.until, self.due_above) = (epoch + 1, sieve.earliest, !sieve.due.is_empty());
+        (self.since, self.until) = (epoch + 1, sieve.earliest);
+        (self.due_above, self.limits) = (!sieve.due.is_empty(), !lineup.unlimited);
         self.healthy.clone_from(&sieve.eligible);
         self.healthy.unite(&sieve.full);
         self.lowest.clone_from(&self.healthy);
