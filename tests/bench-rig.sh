@@ -62,7 +62,16 @@ router() {
         LLM_ROUTER_ADMIN_PORT=0 LLM_ROUTER_MINIMUM=1 "$@" "$(realpath "$binary")"
 }
 
-# haproxy_beside NAME PORT CORES [THREADS]: haproxy before the same provider
+# servers COUNT: haproxy's lines for the provider's address and those that follow it
+servers() {
+    local a b c d i
+    IFS=. read -r a b c d <<<"${provider%:*}"
+    for ((i = c * 256 + d; i < c * 256 + d + $1; i++)); do
+        echo "    server provider-$i $a.$b.$((i / 256)).$((i % 256)):${provider#*:} pool-max-conn 20000"
+    done
+}
+
+# haproxy_beside NAME PORT CORES [THREADS [ADDRESSES]]: haproxy before the same provider, at so many of its addresses
 haproxy_beside() {
     local name=$1 port=$2 cores=$3
     cat >"$folder/$name.cfg" <<END
@@ -84,7 +93,7 @@ frontend in
     bind 127.0.0.1:$port
     default_backend provider
 backend provider
-    server provider $provider pool-max-conn 20000
+$(servers "${5:-1}")
 END
     gateway "$name" "$port" "$cores" haproxy -db -f "$folder/$name.cfg"
 }
