@@ -166,20 +166,23 @@ async fn the_line_for_a_busy_provider_is_as_long_as_the_settings_say() {
 }
 
 #[tokio::test]
-async fn an_ollama_server_is_told_how_long_to_keep_the_model_unless_the_client_says() {
+async fn an_ollama_server_is_told_what_its_operator_wants_unless_the_client_says() {
     let mock = Mock::spawn(Script::default()).await.unwrap();
-    let config = models([("m", vec![Provider::new("a", "ollama", &mock.url()).with("keep_alive", "5m")])]);
-    let router = Router::start(&config, &[]);
-    let own = r#"{"model":"m","keep_alive":0,"messages":[{"role":"user","content":"hi"}]}"#.to_owned();
-    let article = r#"{"model":"m","text":"hi"}"#.to_owned();
+    let provider = Provider::new("a", "ollama", &mock.url()).with("keep_alive", "5m").with("num_ctx", 8192);
+    let router = Router::start(&models([("m", vec![provider])]), &[]);
+    let own = r#"{"model":"m","keep_alive":0,"options":{"num_ctx":99},"messages":[{"role":"user","content":"hi"}]}"#;
+    let limited = r#"{"model":"m","max_tokens":50,"messages":[{"role":"user","content":"hi"}]}"#;
+    let article = r#"{"model":"m","text":"hi"}"#;
     for (path, body, wanted) in [
-        ("/api/chat", ask(false), json!("300s")),
-        ("/api/chat", own, json!(0)),
-        ("/v1/chat/completions", ask(false), json!("300s")),
-        ("/api/generate_article_from_text", article, json!("300s")),
+        ("/api/chat", ask(false), (json!("300s"), json!(8192))),
+        ("/api/chat", own.to_owned(), (json!(0), json!(99))),
+        ("/v1/chat/completions", ask(false), (json!("300s"), json!(8192))),
+        ("/v1/messages", limited.to_owned(), (json!("300s"), json!(8192))),
+        ("/api/generate_article_from_text", article.to_owned(), (json!("300s"), json!(8192))),
     ] {
         assert_eq!(router.client().post(path, body).await.status, 200, "{path}");
         let sent: Value = serde_json::from_slice(&mock.requests().pop().unwrap().body).unwrap();
-        assert_eq!(sent["keep_alive"], wanted, "{path}");
+        assert_eq!((sent["keep_alive"].clone(), sent["options"]["num_ctx"].clone()), wanted, "{path}");
+        assert!(path != "/v1/messages" || sent["options"]["num_predict"] == 50, "{sent}");
     }
 }

@@ -13,7 +13,7 @@ use llm_router_core::{
     },
 };
 
-use crate::{body::Body, headers, images::Pictures, keep_alive, target::Target};
+use crate::{body::Body, headers, images::Pictures, operator::Wishes, target::Target};
 
 /// Below this a changed body is joined: one small write costs less than three pieces.
 const JOIN_BELOW: usize = 16 * 1024;
@@ -99,8 +99,8 @@ impl Source<'_> {
         Ok(match translate(self.operation, target.api_type(), self.body, &context)? {
             Translation::Answer(answer) => Plan::Answer(answer),
             Translation::Send(translated) => {
-                let body = match keep_alive::wanted(target, translated.operation) {
-                    Some(keep) => keep_alive::add(translated.body, keep),
+                let body = match Wishes::of(target, translated.operation) {
+                    Some(wishes) => wishes.put(translated.body),
                     None => translated.body,
                 };
                 let request = self.request(target, translated.operation, body.into());
@@ -136,9 +136,9 @@ impl Source<'_> {
 
     fn body_for(&self, target: &Target) -> Body {
         let changed = with_model(self.peek, target.upstream_model());
-        if let Some(keep) = keep_alive::wanted(target, self.operation) {
+        if let Some(wishes) = Wishes::of(target, self.operation) {
             let body = changed.map_or_else(|| self.body.to_vec(), |pieces| pieces.join(self.body));
-            return keep_alive::add(body, keep).into();
+            return wishes.put(body).into();
         }
         match changed {
             None => self.body.clone().into(),

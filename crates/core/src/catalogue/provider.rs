@@ -44,6 +44,9 @@ pub struct Provider {
     pub timeouts: TimeoutOverrides,
     /// `keep_alive`: how long an Ollama server should keep the model loaded after a request.
     pub keep_alive: Option<Duration>,
+    /// `num_ctx`: how many tokens an Ollama server should give the model for prompt and answer, where a request does not
+    /// say.
+    pub num_ctx: Option<u64>,
     /// `tool_calling`: whether the model takes tools; `None` when not given.
     pub tool_calling: Option<bool>,
     /// `simulate`: what `llm-router simulate` takes it for.
@@ -54,7 +57,7 @@ pub struct Provider {
     pub extra: Extra,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "id",
     "api_host",
     "api_type",
@@ -66,6 +69,7 @@ const KEYS: [&str; 14] = [
     "tags",
     "timeouts",
     "keep_alive",
+    "num_ctx",
     "tool_calling",
     "is_embedding",
     "simulate",
@@ -100,6 +104,7 @@ impl Provider {
             tier,
             tags: fields.tags(),
             keep_alive: fields.keep_alive(api_type),
+            num_ctx: fields.num_ctx(api_type),
             tool_calling: fields.boolean("tool_calling"),
             is_embedding: fields.boolean("is_embedding").unwrap_or(false),
             timeouts: TimeoutOverrides::read(&object, fields.findings),
@@ -235,11 +240,21 @@ impl<'a> Fields<'a> {
             self.findings.warning(Problem::new(place, message).value(node.shown()));
         }
         let value = value.filter(|value| !value.is_zero())?;
+        self.is_for_ollama("keep_alive", api_type);
+        Some(value)
+    }
+
+    fn num_ctx(&mut self, api_type: Option<&'static dyn ApiType>) -> Option<u64> {
+        let value = self.number("num_ctx", 1, u64::from(u32::MAX))?;
+        self.is_for_ollama("num_ctx", api_type);
+        Some(value)
+    }
+
+    fn is_for_ollama(&mut self, key: &str, api_type: Option<&'static dyn ApiType>) {
         if api_type.is_some_and(|api_type| api_type.name() != "ollama") {
-            let place = self.object.place.key("keep_alive").to_string();
+            let place = self.object.place.key(key).to_string();
             self.findings.warning(Problem::new(place, "has no effect: of all servers only Ollama's can be told"));
         }
-        Some(value)
     }
 
     fn tags(&mut self) -> Vec<Arc<str>> {

@@ -193,7 +193,7 @@ fn options_that_cannot_be_are_named_with_what_can() {
 #[test]
 fn options_of_models_and_providers_are_typed() {
     let mut config = one(
-        json!({"max_concurrency": 4, "tags": ["eu"], "keep_alive": "5M", "tool_calling": false, "api_type": "ollama",
+        json!({"max_concurrency": 4, "tags": ["eu"], "keep_alive": "5M", "num_ctx": 8192, "tool_calling": false, "api_type": "ollama",
         "is_embedding": true, "timeouts": {"idle": 2.5}, "input_size": 8192.0}),
     );
     config["g"]["m"]["strategy"] = json!("weighted");
@@ -215,7 +215,7 @@ fn options_of_models_and_providers_are_typed() {
     let found = &model.providers[0];
     assert_eq!((found.max_concurrency.map(std::num::NonZero::get), found.input_size), (Some(4), 8192));
     assert_eq!((&*found.tags[0], found.tool_calling, found.is_embedding), ("eu", Some(false), true));
-    assert_eq!(found.keep_alive, Some(std::time::Duration::from_secs(300)));
+    assert_eq!((found.keep_alive, found.num_ctx), (Some(std::time::Duration::from_secs(300)), Some(8192)));
     assert_eq!(found.timeouts.idle, Some(std::time::Duration::from_millis(2500)));
 }
 
@@ -229,6 +229,7 @@ fn bad_options_are_problems_except_a_bad_keep_alive() {
         json!({"timeouts": 5}),
         json!({"tool_calling": "maybe"}),
         json!({"input_size": 1.5}),
+        json!({"num_ctx": 0}),
         json!({"input_size": true}),
         json!({"weight": "heavy"}),
         json!({"model_path": 5}),
@@ -237,8 +238,8 @@ fn bad_options_are_problems_except_a_bad_keep_alive() {
     ] {
         assert!(load(&one(fields.clone())).is_err(), "{fields}");
     }
-    for keep_alive in ["a while", "5m"] {
-        let (_, warnings) = load(&one(json!({"keep_alive": keep_alive}))).unwrap();
+    for odd in [json!({"keep_alive": "a while"}), json!({"keep_alive": "5m"}), json!({"num_ctx": 4096})] {
+        let (_, warnings) = load(&one(odd)).unwrap();
         assert!(warnings[0].to_string().contains("has no effect"), "{warnings:?}");
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     error::Error,
     headers, judge,
     judge::Answer,
-    keep_alive,
+    operator::Wishes,
     prepare::{Needs, Plan, Prepared},
     state::Pool,
     target::Target,
@@ -94,8 +94,8 @@ impl Asker<'_> {
     fn request(&self, target: &Target, question: &Question) -> Option<Request<Body>> {
         let operation = request::chat(target.api_type())?;
         let mut body = question.body(target.api_type(), operation, target.upstream_model());
-        if let Some(keep) = keep_alive::wanted(target, operation) {
-            body = keep_alive::add(body, keep);
+        if let Some(wishes) = Wishes::of(target, operation) {
+            body = wishes.put(body);
         }
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
