@@ -200,8 +200,10 @@ impl<'a> Fields<'a> {
     /// What nobody took; `null` fields say nothing and are left out.
     #[must_use]
     pub fn rest(self) -> Rest {
-        let mut fields: Map<_, _> =
-            self.left.into_iter().map(|(name, value)| (name.into_owned(), value.value())).collect();
+        let mut fields = Map::new();
+        for (name, value) in self.left {
+            fields.insert(name.into_owned(), value.value());
+        }
         fields.retain(|_, value| !value.is_null());
         Rest { at: self.at, fields }
     }

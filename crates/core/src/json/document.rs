@@ -2,18 +2,19 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use serde::de::Error as _;
+use serde::{Deserialize, de::Error as _};
 use serde_json::{Error, Number, Value};
 
 use super::{
-    mend::mended,
+    escapes::unescaped,
+    mend::read_value,
     scan::{Guide, Scanner},
 };
 
 /// A JSON text that was checked from end to end, and where each of its values stands.
 #[derive(Debug)]
 pub struct Document<'a> {
-    text: Cow<'a, str>,
+    text: &'a str,
     spots: Vec<Spot>,
 }
 
@@ -52,18 +53,13 @@ impl<'a> Document<'a> {
         let mut scan = Scanner::new(body);
         let mut map = Map { spots: Vec::with_capacity(8 + body.len() / 32), open: NONE };
         let whole = scan.tour(&mut map).and_then(|()| scan.end());
-        // Mending changes no length.
-        let text = match scan.surrogates.then(|| mended(body)).flatten() {
-            Some(mended) => String::from_utf8(mended).ok().map(Cow::Owned),
-            None => simdutf8::basic::from_utf8(body).ok().map(Cow::Borrowed),
-        };
-        let Some(text) = text else { return Err(Error::custom("the text is not valid UTF-8")) };
+        let text = simdutf8::basic::from_utf8(body).map_err(|_| Error::custom("the text is not valid UTF-8"))?;
         if let Err(fault) = whole {
             // It has the words that everybody knows for what is wrong.
-            return Err(serde_json::from_str::<Value>(&text).err().unwrap_or_else(|| Error::custom(*fault)));
+            return Err(read_value(body).err().unwrap_or_else(|| Error::custom(*fault)));
         }
         if scan.extreme {
-            serde_json::from_str::<Value>(&text)?;
+            read_value(body)?;
         }
         Ok(Self { text, spots: map.spots })
     }
@@ -110,6 +106,7 @@ impl Guide for Map {
 impl<'a> Node<'a> {
     /// Its JSON, as it was written.
     #[must_use]
+    #[inline]
     pub fn json(self) -> &'a str {
         let Spot { start, end, .. } = self.spot();
         &self.document.text[start as usize..end as usize]
@@ -117,6 +114,7 @@ impl<'a> Node<'a> {
 
     /// Whether it is `null`.
     #[must_use]
+    #[inline]
     pub fn is_null(self) -> bool {
         self.first() == b'n'
     }
@@ -137,10 +135,9 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
         let Spot { start, end, first, escaped, .. } = self.spot();
-        Some(match (first, escaped) {
-            (b'"', false) => Cow::Borrowed(&self.document.text[start as usize + 1..end as usize - 1]),
-            (b'"', true) => Cow::Owned(serde_json::from_str(self.json()).expect(CHECKED)),
-            _ => return None,
+        (first == b'"').then(|| {
+            let raw = &self.document.text[start as usize + 1..end as usize - 1];
+            if escaped { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) }
         })
     }
 
@@ -182,18 +179,21 @@ impl<'a> Node<'a> {
     /// The value as a tree.
     #[must_use]
     pub fn value(self) -> Value {
-        serde_json::from_str(self.json()).expect(CHECKED)
+        Value::deserialize(self).expect(CHECKED)
     }
 
+    #[inline]
     pub(super) fn first(self) -> u8 {
         self.spot().first
     }
 
+    #[inline]
     fn spot(self) -> Spot {
         self.document.spots[self.spot as usize]
     }
 
     /// What stands in it, names and values alike.
+    #[inline]
     pub(super) fn inside(self) -> Inside<'a> {
         let Self { document, spot } = self;
         Inside { document, at: spot + 1, end: self.spot().next }
@@ -210,6 +210,7 @@ pub(super) struct Inside<'a> {
 impl<'a> Iterator for Inside<'a> {
     type Item = Node<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Node<'a>> {
         let node = Node { document: self.document, spot: self.at };
         (self.at < self.end).then(|| {

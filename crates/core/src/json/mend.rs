@@ -18,7 +18,7 @@ pub fn read_value(body: &[u8]) -> Result<Value, serde_json::Error> {
 }
 
 /// The text with every lone surrogate replaced by U+FFFD; `None` where it has none.
-pub(crate) fn mended(json: &[u8]) -> Option<Vec<u8>> {
+fn mended(json: &[u8]) -> Option<Vec<u8>> {
     let mut out: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(found) = memchr::memchr(b'\\', &json[at..]) {

@@ -2,6 +2,7 @@
 
 mod deserialize;
 mod document;
+mod escapes;
 mod mend;
 mod peek;
 mod scan;

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::scan::{Fault, Scanner};
+use super::{
+    escapes::unescaped,
+    scan::{Fault, Scanner},
+};
 
 /// Where a top-level member stands in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,9 +231,5 @@ fn text(raw: &[u8], escaped: bool) -> Cow<'_, str> {
     if !escaped {
         return String::from_utf8_lossy(raw);
     }
-    let quoted = [b"\"", raw, b"\""].concat();
-    match serde_json::from_slice::<String>(&quoted) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Owned(char::REPLACEMENT_CHARACTER.to_string()),
-    }
+    Cow::Owned(unescaped(&String::from_utf8_lossy(raw)))
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::escapes::{beyond_ascii, plain_of};
+
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 512;
 
@@ -26,8 +28,6 @@ pub(super) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     non_ascii: bool,
-    /// Whether half a character was escaped, perhaps with its other half behind it.
-    pub(super) surrogates: bool,
     /// Whether there was what `serde_json` may refuse: a number with an exponent or many digits, or much nesting.
     pub(super) extreme: bool,
 }
@@ -37,7 +37,7 @@ const MANY: usize = 100;
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, non_ascii: false, surrogates: false, extreme: false }
+        Self { text, at: 0, non_ascii: false, extreme: false }
     }
 
     pub(super) fn fault<T>(&self, what: &'static str) -> Scan<T> {
@@ -49,6 +49,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next significant byte, not consumed.
+    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         match self.text.get(self.at) {
             Some(&byte) if byte > b' ' => Some(byte),
@@ -66,6 +67,7 @@ impl<'a> Scanner<'a> {
         None
     }
 
+    #[inline]
     pub(super) fn eat(&mut self, wanted: u8) -> bool {
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);
@@ -110,6 +112,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes everything up to a quote, a backslash, a control character or the end.
+    #[inline]
     fn plain_run(&mut self) {
         // Short strings and text full of escapes stop within a few words.
         if self.plain_words() {
@@ -124,27 +127,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a few words of eight bytes; `true` when one of them held the end of the plain text.
+    #[inline]
     fn plain_words(&mut self) -> bool {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
         for _ in 0..FEW_WORDS {
-            let Some(chunk) = self.text.get(self.at..self.at + 8) else { return false };
-            let word = u64::from_le_bytes(chunk.try_into().expect("the slice has eight bytes"));
-            let quote = word ^ (ONES * u64::from(b'"'));
-            let slash = word ^ (ONES * u64::from(b'\\'));
-            // The lowest set high bit marks the first byte that is below 0x20, a quote or a backslash.
-            let stop = ((word.wrapping_sub(ONES * 0x20) & !word)
-                | (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash))
-                & HIGHS;
-            if stop != 0 {
-                let passed = stop.trailing_zeros() as usize / 8;
-                self.non_ascii |= word & HIGHS & !(u64::MAX << (passed * 8)) != 0;
-                self.at += passed;
+            let Some(chunk) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) else { return false };
+            let word = u64::from_le_bytes(*chunk);
+            let plain = plain_of(word);
+            let passed = plain.unwrap_or(8);
+            self.non_ascii |= beyond_ascii(word, passed);
+            self.at += passed;
+            if plain.is_some() {
                 return true;
             }
-            self.non_ascii |= word & HIGHS != 0;
-            self.at += 8;
         }
         false
     }
@@ -153,10 +147,7 @@ impl<'a> Scanner<'a> {
         let hex = |byte: &u8| byte.is_ascii_hexdigit();
         match self.text.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') if self.text.get(self.at + 2..self.at + 6).is_some_and(|h| h.iter().all(hex)) => {
-                self.surrogates |= self.text[self.at + 2].eq_ignore_ascii_case(&b'd') && self.text[self.at + 3] > b'7';
-                self.at += 6;
-            }
+            Some(b'u') if self.text.get(self.at + 2..self.at + 6).is_some_and(|h| h.iter().all(hex)) => self.at += 6,
             _ => return self.fault("invalid escape in a string"),
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Writes JSON straight into bytes, member by member. Text is most of a translated body, and most of it needs no escapes:
-//! it is looked through many bytes at a time and copied as it is. Numbers and escapes are `serde_json`'s.
+//! it is looked through many bytes at a time and copied as it is. Numbers are `serde_json`'s.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
+
+use super::escapes::write_escaped;
 
 /// What can be written as JSON.
 pub(crate) trait Json {
@@ -54,6 +56,7 @@ impl List<'_> {
 }
 
 /// Appends a comma, unless what is open has only just begun: nothing that is written ends in a bracket that opens.
+#[inline]
 fn comma(out: &mut Vec<u8>, open: u8) {
     if out.last() != Some(&open) {
         out.push(b',');
@@ -189,13 +192,13 @@ impl Json for bool {
 
 impl Json for str {
     fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
         if is_plain(self.as_bytes()) {
-            out.push(b'"');
             out.extend_from_slice(self.as_bytes());
-            out.push(b'"');
         } else {
-            plain(self, out);
+            write_escaped(self, out);
         }
+        out.push(b'"');
     }
 }
 
