@@ -1,4 +1,5 @@
-//! JSON bodies read without building a tree: check, peek at a few fields, replace one.
+//! JSON bodies without trees: a pass that checks a text (`scan`) finds the few fields that routing needs ([`Peek`]) or notes
+//! where each value stands, to be read from there ([`Document`]); what is written goes straight into bytes (`write`).
 
 mod deserialize;
 mod document;
