@@ -57,16 +57,19 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// A short name for metrics and logs.
+    /// All short names.
+    pub const NAMES: [&'static str; 5] = ["healthy", "slow_start", "half_open", "ejected", "draining"];
+
+    /// A short name for metrics and logs, one of [`Standing::NAMES`].
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::SlowStart => "slow_start",
-            Self::HalfOpen => "half_open",
-            Self::Paused { .. } => "ejected",
-            Self::Drained => "draining",
-        }
+        Self::NAMES[match self {
+            Self::Healthy => 0,
+            Self::SlowStart => 1,
+            Self::HalfOpen => 2,
+            Self::Paused { .. } => 3,
+            Self::Drained => 4,
+        }]
     }
 }
 

@@ -30,9 +30,6 @@ pub(crate) struct Around {
     pub redis: Option<bool>,
 }
 
-/// The states of a provider, each a label value.
-const STANDINGS: [&str; 5] = ["healthy", "slow_start", "half_open", "ejected", "draining"];
-
 /// The whole page.
 pub(crate) fn render(metrics: &Metrics, state: &State, around: Around) -> String {
     let tables = metrics.tables.load();
@@ -303,7 +300,7 @@ impl<'a> Models<'a> {
         each().for_each(|(labels, status)| page.sample(&labels, u8::from(serves(status))));
         page.family("llm_router_provider_state", Kind::Gauge, "1 for the state a provider is in.");
         for (labels, status) in each() {
-            for name in STANDINGS {
+            for name in Standing::NAMES {
                 page.sample(&[labels[0], labels[1], ("state", name)], u8::from(status.standing.name() == name));
             }
         }
