@@ -60,6 +60,12 @@ impl Standing {
     /// All short names.
     pub const NAMES: [&'static str; 5] = ["healthy", "slow_start", "half_open", "ejected", "draining"];
 
+    /// Whether it gets requests, be it only the one that finds out.
+    #[must_use]
+    pub const fn serves(&self) -> bool {
+        !matches!(self, Self::Paused { .. } | Self::Drained)
+    }
+
     /// A short name for metrics and logs, one of [`Standing::NAMES`].
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -1,7 +1,6 @@
 //! `GET /livez` and `GET /readyz`: whether the process lives, and whether to send it requests.
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use llm_router_balancer::Standing;
 use llm_router_core::dialect::Surface;
 use serde_json::{Value, json};
 
@@ -76,8 +75,7 @@ pub fn ready(state: &State, life: &Life, detail: Detail) -> Response<Body> {
     for pool in state.pools() {
         let status = pool.balancer.status();
         for endpoint in &status {
-            let left_alone = matches!(endpoint.standing, Standing::Paused { .. } | Standing::Drained);
-            *if left_alone { &mut down } else { &mut up } += 1;
+            *if endpoint.standing.serves() { &mut up } else { &mut down } += 1;
         }
         if detail == Detail::Providers {
             let providers: Vec<Value> = status.iter().map(provider).collect();

@@ -8,7 +8,7 @@ use llm_router_core::settings::OnRedisDown;
 use llm_router_endpoints::{Facts, Outcome, Phase, Pool, State, Trouble};
 use serde_json::{Value, json};
 
-use crate::{metrics::serves, worker::Shared};
+use crate::worker::Shared;
 
 /// From one failed request in so many on, requests in general are said to fail.
 const MANY: usize = 20;
@@ -116,7 +116,7 @@ fn model(pool: &Pool, failures: &Failures<'_>) -> Vec<Notice> {
     let name = &pool.model.name;
     let status = pool.balancer.status();
     let mut all: Vec<Notice> = status.iter().filter_map(|status| provider(name, status, failures)).collect();
-    if !status.iter().any(serves) {
+    if !status.iter().any(|status| status.standing.serves()) {
         all.insert(0, bad(format!("{name}: no provider serves")));
     }
     let queued = pool.queued();

@@ -17,11 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Page, Visit, attention::notices, json as answer_json, requests::brief};
-use crate::{
-    metrics::{ModelView, serves},
-    ring::Filter,
-    worker::Shared,
-};
+use crate::{metrics::ModelView, ring::Filter, worker::Shared};
 
 inventory::submit! { Page { method: Method::GET, path: "/admin/overview", answer: once } }
 inventory::submit! { Page { method: Method::GET, path: "/admin/live", answer: live } }
@@ -149,7 +145,7 @@ fn provider(status: &EndpointStatus, view: &ModelView, pool: &Pool, shared: &Sha
         "id": status.id,
         "type": counted.kind,
         "state": status.standing.name(),
-        "serves": serves(status),
+        "serves": status.standing.serves(),
         "in_flight": status.in_flight,
         "in_flight_history": in_flight,
         "limit": status.limit,

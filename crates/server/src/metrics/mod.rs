@@ -20,7 +20,7 @@ use llm_router_endpoints::{Facts, Outcome, State, Trouble};
 
 pub(crate) use self::{
     exposition::CONTENT_TYPE,
-    page::{Around, render, serves},
+    page::{Around, render},
     process::open_files_limit,
     series::{METRICS, UNMATCHED},
     view::ModelView,

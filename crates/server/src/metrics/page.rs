@@ -297,7 +297,7 @@ impl<'a> Models<'a> {
             Kind::Gauge,
             "1 while a provider gets requests, 0 while it is left alone.",
         );
-        each().for_each(|(labels, status)| page.sample(&labels, u8::from(serves(status))));
+        each().for_each(|(labels, status)| page.sample(&labels, u8::from(status.standing.serves())));
         page.family("llm_router_provider_state", Kind::Gauge, "1 for the state a provider is in.");
         for (labels, status) in each() {
             for name in Standing::NAMES {
@@ -309,11 +309,6 @@ impl<'a> Models<'a> {
             page.sample(&[("model_name", &*pool.model.name)], pool.queued());
         }
     }
-}
-
-/// Whether a provider gets requests.
-pub(crate) fn serves(status: &EndpointStatus) -> bool {
-    !matches!(status.standing, Standing::Paused { .. } | Standing::Drained)
 }
 
 /// Counters by what went wrong; those that never counted are left out.
