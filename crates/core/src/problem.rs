@@ -148,12 +148,19 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
     ranked(word, words).map(|(_, word)| word)
 }
 
-/// The nearest of some words when it is close enough to be what was meant.
+/// The nearest of some words when it is close enough to be what was meant. Of very many that might be, only the first are
+/// compared: clients write the word, too, when it is the name of a model.
 #[must_use]
 pub fn similar<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, close) = ranked(word, words)?;
-    (distance <= 1 + close.len() / 4).then_some(close)
+    let tolerance = |word: &str| 1 + word.len() / 4;
+    let length = word.chars().count();
+    let might_be = words.into_iter().filter(|other| other.chars().count().abs_diff(length) <= tolerance(other));
+    let (distance, close) = ranked(word, might_be.take(MOST_COMPARED))?;
+    (distance <= tolerance(close)).then_some(close)
 }
+
+/// How many words are compared for one that is similar.
+const MOST_COMPARED: usize = 200;
 
 /// Longer words are not compared: the comparison takes time and memory by the product of both lengths.
 const LONGEST_COMPARED: usize = 100;
@@ -198,6 +205,18 @@ mod tests {
         assert_eq!(similar("zebra", ["text", "json"]), None);
         assert_eq!(nearest("zebra", ["text", "json"]), Some("text"));
         assert_eq!(nearest(&"x".repeat(10_000), ["text"]), None);
+    }
+
+    #[test]
+    fn of_very_many_words_the_first_are_compared() {
+        let words: Vec<String> = (0..100_000).map(|n| format!("model-{n:05}")).collect();
+        let looked_at = std::cell::Cell::new(0);
+        let all = || words.iter().map(String::as_str).inspect(|_| looked_at.set(looked_at.get() + 1));
+        assert_eq!(similar("modle-00007", all()), Some("model-00007"));
+        assert!(looked_at.get() <= MOST_COMPARED, "{looked_at:?}");
+        // What is too long or too short to be meant does not count.
+        let others = (0..1_000).map(|_| "m").chain(["the-one"]).chain((0..1_000).map(|_| "much-longer-than-it"));
+        assert_eq!(similar("te-one", others), Some("the-one"));
     }
 
     #[test]

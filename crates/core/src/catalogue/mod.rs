@@ -97,8 +97,10 @@ impl Catalogue {
         let mut catalogue = Self::default();
         let Some(active) = Object::of(active, &place.key("active_models"), reading.findings) else { return catalogue };
         for (group, names) in active.entries() {
-            for (name, at) in active_names(names, &active.place.key(group), reading.findings) {
-                if let Some(model) = reading.active_model(&groups, group, name, &at) {
+            let names = active_names(names, &active.place.key(group), reading.findings);
+            let Some(models) = reading.group(&groups, group, &names) else { continue };
+            for (name, at) in names {
+                if let Some(model) = reading.active_model(&models, group, name, &at) {
                     catalogue.add(model, &at, reading.findings);
                 }
             }

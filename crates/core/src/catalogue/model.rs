@@ -28,22 +28,35 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The model that `active_models` names at `at`; `None` when it cannot be served.
-    pub(super) fn active_model(&mut self, groups: &Object<'_>, group: &str, name: &str, at: &Place) -> Option<Model> {
-        let Some(models) = groups.get(group).filter(|_| group != "active_models") else {
-            let names = groups.entries().map(|(key, _)| key).filter(|key| *key != "active_models");
-            let problem = Problem::new(at.to_string(), format!("there is no group {group:?} in the file"));
-            self.findings.problem(problem.value(name).did_you_mean(group, names));
+    /// The group of these active models, if there are any.
+    pub(super) fn group<'a>(
+        &mut self,
+        groups: &Object<'a>,
+        group: &str,
+        active: &[(&str, Place)],
+    ) -> Option<Object<'a>> {
+        if active.is_empty() {
             return None;
-        };
-        let place = groups.place.key(group);
-        let models = Object::of(models, &place, self.findings)?;
+        }
+        if let Some(models) = groups.get(group).filter(|_| group != "active_models") {
+            return Object::of(models, &groups.place.key(group), self.findings);
+        }
+        let names = || groups.entries().map(|(key, _)| key).filter(|key| *key != "active_models");
+        for (name, at) in active {
+            let problem = Problem::new(at.to_string(), format!("there is no group {group:?} in the file"));
+            self.findings.problem(problem.value(*name).did_you_mean(group, names()));
+        }
+        None
+    }
+
+    /// The model of a group that `active_models` names at `at`; `None` when it cannot be served.
+    pub(super) fn active_model(&mut self, models: &Object<'_>, group: &str, name: &str, at: &Place) -> Option<Model> {
         let Some(model) = models.get(name) else {
             let problem = Problem::new(at.to_string(), format!("there is no such model in group {group:?}"));
             self.findings.problem(problem.value(name).did_you_mean(name, models.entries().map(|(key, _)| key)));
             return None;
         };
-        let object = Object::of(model, &place.key(name), self.findings)?;
+        let object = Object::of(model, &models.place.key(name), self.findings)?;
         self.model(&object, group, name)
     }
 
