@@ -2,7 +2,8 @@
 
 use http::{Method, Response};
 use llm_router_core::{catalogue::Model, catalogue::Provider, dialect::Surface};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{anthropic, listed, lmstudio, named};
 use crate::{
@@ -48,24 +49,38 @@ impl Endpoint for OpenAiModels {
                 let (model, provider) = named(call, &call.rest)?;
                 return super::json(&entry(call, model, provider));
             }
-            let data: Vec<Value> = listed(call).map(|(model, provider)| entry(call, model, provider)).collect();
-            let mut list = json!({"object": "list", "data": data});
             // Below the prefix this is LM Studio's path too, whose clients look for another field.
             let path = call.head.uri.path().trim_end_matches('/');
-            if path.strip_suffix("/v1/models").is_some_and(|prefix| !prefix.is_empty()) {
-                let models = listed(call).map(|(model, provider)| lmstudio::native_entry(model, provider));
-                list["models"] = models.collect::<Vec<_>>().into();
-            }
-            super::json(&list)
+            let studio = path.strip_suffix("/v1/models").is_some_and(|prefix| !prefix.is_empty());
+            let native = || listed(call).map(|(model, provider)| lmstudio::native_entry(model, provider)).collect();
+            super::json(&List {
+                object: "list",
+                data: listed(call).map(|(model, provider)| entry(call, model, provider)).collect(),
+                models: studio.then(native),
+            })
         })
     }
 }
 
-fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
-    json!({
-        "id": model.name,
-        "object": "model",
-        "created": call.state.loaded_at,
-        "owned_by": provider.api_type.name(),
-    })
+/// The list. It is written without a tree: clients ask for it often, and there may be thousands of models.
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    models: Option<Vec<Value>>,
+}
+
+/// A model.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Seconds since 1970.
+    created: u64,
+    owned_by: &'static str,
+}
+
+fn entry<'a>(call: &Call, model: &'a Model, provider: &Provider) -> Entry<'a> {
+    Entry { id: &model.name, object: "model", created: call.state.loaded_at, owned_by: provider.api_type.name() }
 }
