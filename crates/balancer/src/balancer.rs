@@ -194,6 +194,12 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         self.pool().lineup.status(self.now(), &self.shared.health)
     }
 
+    /// How many endpoints get requests now; [`Balancer::status`] tells more of each, and costs more.
+    #[must_use]
+    pub fn serving(&self) -> usize {
+        self.pool().lineup.serving(self.now(), &self.shared.health)
+    }
+
     /// How many requests wait, over all balancers of the fleet.
     #[must_use]
     pub fn waiting(&self) -> usize {

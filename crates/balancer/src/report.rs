@@ -18,6 +18,11 @@ impl Lineup {
         self.slots.iter().map(|slot| status(slot, now, health)).collect()
     }
 
+    /// How many get requests.
+    pub(crate) fn serving(&self, now: Tick, health: &HealthSettings) -> usize {
+        self.slots.iter().filter(|slot| standing(slot, now, health).serves()).count()
+    }
+
     /// What the strategy saw.
     pub(crate) fn explain(
         &self,

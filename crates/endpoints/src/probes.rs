@@ -70,26 +70,23 @@ pub fn alive() -> Response<Body> {
 #[must_use]
 pub fn ready(state: &State, life: &Life, detail: Detail) -> Response<Body> {
     let ready = !life.has_reached(Phase::Draining);
-    let (mut up, mut down) = (0_u32, 0_u32);
-    let mut models = Vec::new();
+    let (mut all, mut serving) = (0, 0);
     for pool in state.pools() {
-        let status = pool.balancer.status();
-        for endpoint in &status {
-            *if endpoint.standing.serves() { &mut up } else { &mut down } += 1;
-        }
-        if detail == Detail::Providers {
-            let providers: Vec<Value> = status.iter().map(provider).collect();
-            models.push(json!({"model": &*pool.model.name, "providers": providers}));
-        }
+        all += pool.targets().len();
+        serving += pool.balancer.serving();
     }
     let mut told = json!({
         "status": if ready { "ready" } else { "draining" },
         "config": {"version": state.version, "loaded_at": state.loaded_at_text()},
         "models": state.catalogue.models().len(),
-        "providers": {"serving": up, "left_alone": down},
+        "providers": {"serving": serving, "left_alone": all.saturating_sub(serving)},
     });
     if detail == Detail::Providers {
-        told["pools"] = models.into();
+        let pools = state.pools().map(|pool| {
+            let providers: Vec<Value> = pool.balancer.status().iter().map(provider).collect();
+            json!({"model": &*pool.model.name, "providers": providers})
+        });
+        told["pools"] = pools.collect::<Vec<_>>().into();
     }
     reply(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &told)
 }

@@ -175,6 +175,8 @@ proptest! {
                 Event::Probe(n, good) => drop(pool.probe_result(&format!("e{n}"), good)),
                 Event::Endpoints(count) => pool.set_endpoints(various(count, limits)),
             }
+            let serving = pool.status().iter().filter(|status| status.standing.serves()).count();
+            prop_assert_eq!(pool.serving(), serving);
             let (again, remembered) = (eligible(&pool, &asks), eligible(&pool, &asks));
             prop_assert_eq!(&again, &remembered, "{:?}", pool.status());
             let found = std::thread::scope(|scope| scope.spawn(|| eligible(&pool, &asks)).join().unwrap());
