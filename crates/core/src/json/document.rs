@@ -51,7 +51,7 @@ impl<'a> Document<'a> {
             return Err(Error::custom("the text is too long"));
         }
         let mut scan = Scanner::new(body);
-        let mut map = Map { spots: Vec::with_capacity(8 + body.len() / 32), open: NONE };
+        let mut map = Map { spots: Vec::with_capacity(24 + body.len() / 32), open: NONE };
         let whole = scan.tour(&mut map).and_then(|()| scan.end());
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Error::custom("the text is not valid UTF-8"))?;
         if let Err(fault) = whole {

@@ -116,6 +116,8 @@ mod tests {
             (r"\u00e9\u20AC\ud83e\udd80ü", "é€🦀ü"),
             (r"\ud83e|\ud83e\u0041\udd80", "\u{fffd}|\u{fffd}A\u{fffd}"),
             (r"\ud83e\ud83e\udd80", "\u{fffd}🦀"),
+            // None of these stand in a checked text.
+            (r"\ü \x \u12 \", "\u{fffd}ü \u{fffd}x \u{fffd}u12 \u{fffd}"),
         ] {
             assert_eq!(unescaped(raw), wanted, "{raw}");
         }
