@@ -102,8 +102,8 @@ impl<'a, P> View<'a, P> {
         self.frame.slots.is_empty()
     }
 
-    /// Those that may serve this demand: healthy, enabled, not tried before, and with a free place, as far as the strategy
-    /// is not [optimistic](crate::Needs::optimistic). A strategy chooses among them and looks at no other.
+    /// Those that may serve this demand: healthy, enabled, not tried before, and with a free place, as far as the
+    /// strategy is not [optimistic](crate::Needs::optimistic). A strategy chooses among them and looks at no other.
     #[must_use]
     pub const fn eligible(&self) -> &'a Mask {
         self.frame.eligible

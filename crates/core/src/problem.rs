@@ -148,8 +148,8 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
     ranked(word, words).map(|(_, word)| word)
 }
 
-/// The nearest of some words when it is close enough to be what was meant. Of very many that might be, only the first are
-/// compared: clients write the word, too, when it is the name of a model.
+/// The nearest of some words when it is close enough to be what was meant. Of very many that might be, only the first
+/// are compared: clients write the word, too, when it is the name of a model.
 #[must_use]
 pub fn similar<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let tolerance = |word: &str| 1 + word.len() / 4;

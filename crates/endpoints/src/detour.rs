@@ -38,8 +38,8 @@ fn is_missing(status: StatusCode) -> bool {
     matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
 }
 
-/// Asks again by another operation, unless the refusal means the model. Also returns what the answer needs. A server that
-/// answers is asked so from now on.
+/// Asks again by another operation, unless the refusal means the model. Also returns what the answer needs. A server
+/// that answers is asked so from now on.
 ///
 /// # Errors
 /// The refusal could not be read.

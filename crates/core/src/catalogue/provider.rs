@@ -44,8 +44,8 @@ pub struct Provider {
     pub timeouts: TimeoutOverrides,
     /// `keep_alive`: how long an Ollama server should keep the model loaded after a request.
     pub keep_alive: Option<Duration>,
-    /// `num_ctx`: how many tokens an Ollama server should give the model for prompt and answer, where a request does not
-    /// say.
+    /// `num_ctx`: how many tokens an Ollama server should give the model for prompt and answer, where a request does
+    /// not say.
     pub num_ctx: Option<u64>,
     /// `tool_calling`: whether the model takes tools; `None` when not given.
     pub tool_calling: Option<bool>,

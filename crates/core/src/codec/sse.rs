@@ -16,8 +16,8 @@ pub struct SseEvent<'a> {
 
 /// Reads server-sent events from bytes that come in any pieces.
 ///
-/// Comments, `id` and `retry` are skipped, as are events without data. A field `error` with an object is an event `error`. An event that its blank line has
-/// not ended is not an event yet, so a cut stream never looks whole.
+/// Comments, `id` and `retry` are skipped, as are events without data. A field `error` with an object is an event
+/// `error`. An event that its blank line has not ended is not an event yet, so a cut stream never looks whole.
 ///
 /// ```
 /// use llm_router_core::codec::{CodecError, DEFAULT_LIMIT, SseDecoder};

@@ -38,7 +38,8 @@ impl Sampling {
         }
     }
 
-    /// Writes the options into a request body, under the names of the provider's type; some models take the limit alone.
+    /// Writes the options into a request body, under the names of the provider's type; some models take the limit
+    /// alone.
     pub(super) fn write(
         &self,
         api_type: &dyn ApiType,
