@@ -55,15 +55,10 @@ pub struct Lease<T, C: Clock = SystemClock> {
     pub(crate) size: u32,
     pub(crate) probe: bool,
     pub(crate) settled: bool,
-    pub(crate) extra: Option<Box<Extra>>,
-    pub(crate) fence: u64,
-}
-
-/// What few leases have.
-#[derive(Default)]
-pub(crate) struct Extra {
     pub(crate) why: Option<Arc<Explanation>>,
-    pub(crate) stored: Option<Stored>,
+    /// Boxed, since few leases have it.
+    pub(crate) stored: Option<Box<Stored>>,
+    pub(crate) fence: u64,
 }
 
 /// A lease that is kept in a store.
@@ -118,14 +113,13 @@ impl<T, C: Clock> Lease<T, C> {
     /// Whether the demand asked for the reasons to be kept.
     #[must_use]
     pub fn explained(&self) -> bool {
-        self.extra.as_ref().is_some_and(|extra| extra.why.is_some())
+        self.why.is_some()
     }
 
     /// Why this endpoint. Exact if the demand asked for it; else with what is known now.
     #[must_use]
     pub fn explain(&self) -> Arc<Explanation> {
-        let kept = self.extra.as_ref().and_then(|extra| extra.why.clone());
-        kept.unwrap_or_else(|| {
+        self.why.clone().unwrap_or_else(|| {
             let shared = &self.pool.shared;
             Arc::new(self.pool.lineup.explain_later(self.index as usize, shared.clock.now()))
         })
@@ -189,7 +183,7 @@ impl<T, C: Clock> Lease<T, C> {
     }
 
     fn lost_signal(&self) -> Signal {
-        let stored = self.extra.as_ref().and_then(|extra| extra.stored.as_ref());
+        let stored = self.stored.as_deref();
         stored.map_or(Signal::never(), |stored| stored.lost.clone())
     }
 
@@ -317,7 +311,7 @@ impl<T, C: Clock> Lease<T, C> {
         if slot.cap != u32::MAX {
             resource.held(now.since(self.begun));
         }
-        if let Some(Extra { stored: Some(stored), .. }) = self.extra.as_deref() {
+        if let Some(stored) = self.stored.as_deref() {
             stored.store.release(stored.id, self.fence);
         }
         self.pool.shared.fleet.give_back(resource, now);

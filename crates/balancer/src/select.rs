@@ -10,7 +10,7 @@ use crate::demand::Demand;
 use crate::error::PickError;
 use crate::explain::Explanation;
 use crate::known::Known;
-use crate::lease::{Extra, Lease};
+use crate::lease::Lease;
 use crate::lineup::{Lineup, Sieve};
 use crate::mask::Mask;
 use crate::pool::Pool;
@@ -183,7 +183,8 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
             size: demand.size,
             probe: selected.probe,
             settled: false,
-            extra: selected.why.map(|why| Box::new(Extra { why: Some(why), stored: None })),
+            why: selected.why,
+            stored: None,
             fence: if slot.cap == u32::MAX { 0 } else { self.shared.fleet.next_fence() },
             pool,
         }

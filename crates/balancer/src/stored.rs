@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::demand::Demand;
 use crate::error::{AcquireError, PickError};
 use crate::hash;
-use crate::lease::{Extra, Lease, Stored};
+use crate::lease::{Lease, Stored};
 use crate::mask::Mask;
 use crate::select::Selected;
 use crate::store::{Candidate, LeaseStore, Mode, Want};
@@ -45,7 +45,7 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         state.resource.take(u32::MAX);
         let mut lease = self.lease(pool, Selected { index, probe, why: None }, demand, now);
         lease.fence = grant.fence;
-        lease.extra = Some(Box::new(Extra { why: None, stored: Some(Stored { store, id, lost: grant.lost }) }));
+        lease.stored = Some(Box::new(Stored { store, id, lost: grant.lost }));
         if let Some(observer) = &self.shared.observer {
             observer.waited(now.since(begun), true);
         }
