@@ -25,9 +25,9 @@ const ANSWER: &[u8] = br#"{"id":"1","object":"chat.completion","choices":[{"inde
 const EVENT: &[u8] = b"data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"yes \"}}]}\n\n";
 
 /// A request may allocate this often, with everything but the sockets and hyper. Two of them let it go on inside an
-/// answer that has begun with comments, one keeps the answer's end for its usage numbers, and one holds the answer, so
-/// that eight hands pass a pointer on and not half a kilobyte each.
-const REQUEST: u64 = 30;
+/// answer that has begun with comments, and one holds the answer, so that eight hands pass a pointer on and not half a
+/// kilobyte each.
+const REQUEST: u64 = 26;
 
 /// A provider that answers from memory.
 struct Provider {
