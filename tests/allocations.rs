@@ -24,6 +24,8 @@ const PATH: &str = "/v1/chat/completions";
 const ANSWER: &[u8] = br#"{"id":"1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}]}"#;
 const EVENT: &[u8] = b"data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"yes \"}}]}\n\n";
 
+const LAST: &[u8] = b"data: [DONE]\n\n";
+
 /// A request may allocate this often, with everything but the sockets and hyper. Two of them let it go on inside an
 /// answer that has begun with comments, and one holds the answer, so that eight hands pass a pointer on and not half a
 /// kilobyte each.
@@ -31,7 +33,7 @@ const REQUEST: u64 = 26;
 
 /// A provider that answers from memory.
 struct Provider {
-    /// Frames of a stream; none for a whole answer.
+    /// Frames of a stream, its last event included; none for a whole answer.
     frames: Option<u32>,
 }
 
@@ -55,7 +57,7 @@ impl HttpBody for Events {
             return Poll::Ready(None);
         }
         self.0 -= 1;
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(EVENT)))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(if self.0 == 0 { LAST } else { EVENT })))))
     }
 }
 
@@ -122,7 +124,7 @@ fn a_request_allocates_no_more_than_it_did() {
 
 #[test]
 fn passing_a_frame_allocates_nothing() {
-    let few = count(Some(10), 10 * EVENT.len());
-    let many = count(Some(1010), 1010 * EVENT.len());
+    let few = count(Some(10), 9 * EVENT.len() + LAST.len());
+    let many = count(Some(1010), 1009 * EVENT.len() + LAST.len());
     assert_eq!(many, few, "allocations of 1000 more frames: {}", many - few);
 }
