@@ -32,7 +32,8 @@ impl Invalid {
 
 /// A JSON object that gives its known fields away one by one.
 ///
-/// `null` is the same as absent, and of a name that stands twice the last value counts. What nobody took is the [`Rest`].
+/// `null` is the same as absent, and of a name that stands twice the last value counts. What nobody took is the
+/// [`Rest`].
 #[derive(Debug)]
 pub struct Fields<'a> {
     at: Place,

@@ -1,5 +1,5 @@
-//! Reads types that describe themselves to serde from the nodes of a document: of what such a type leaves out, nothing is
-//! looked at, and texts are borrowed where they have no escapes.
+//! Reads types that describe themselves to serde from the nodes of a document: of what such a type leaves out,
+//! nothing is looked at, and texts are borrowed where they have no escapes.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
             b'n' => visitor.visit_unit(),
             _ => match self.json().parse() {
                 Ok(number) => visitor.visit_u64(number),
-                Err(_) => serde_json::Deserializer::from_str(self.json()).deserialize_any(visitor),
+                Err(_) => self.number().unwrap_or_else(|| 0.into()).deserialize_any(visitor),
             },
         }
     }
@@ -98,7 +98,8 @@ mod tests {
             #[serde(flatten)]
             rest: serde_json::Map<String, Value>,
         }
-        let text = r#"{"plain":"ü","escaped":"a\n\ud83e\udd80","null":null,"numbers":[1,-2,3,0.1,-1e-9,12345678901234567890123],
+        let text = r#"{"plain":"ü","escaped":"a\n\ud83e\udd80","null":null,
+            "numbers":[1,-2,3,0.1,-1e-9,12345678901234567890123],
             "pairs":[["a",null],["\"","b"]],"more":{"a":[{},[],true,"\u00e9",-0,1.50]},"m\u006fre":null}"#;
         let document = Document::new(text.as_bytes()).unwrap();
         let read = Wire::deserialize(document.root()).unwrap();

@@ -22,8 +22,8 @@ pub(super) fn beyond_ascii(word: u64, count: usize) -> bool {
     word & HIGHS & !u64::MAX.checked_shl(count as u32 * 8).unwrap_or(0) != 0
 }
 
-/// What stands between the quotes of a JSON string that was checked, without its escapes. A lone half of a surrogate pair
-/// becomes U+FFFD.
+/// What stands between the quotes of a JSON string that was checked, without its escapes. A lone half of a surrogate
+/// pair becomes U+FFFD.
 pub(super) fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -125,7 +125,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_come_back_and_are_written_as_serde_json_writes_them(text in "([\\x00-\\x7f]|\\PC){0,60}", long in "[a-z\\n]{0,9}") {
+        fn texts_come_back_and_are_written_as_serde_json_writes_them(
+            text in "([\\x00-\\x7f]|\\PC){0,60}",
+            long in "[a-z\\n]{0,9}",
+        ) {
             let text = text + &long.repeat(9);
             let mut out = Vec::new();
             write_escaped(&text, &mut out);

@@ -1,5 +1,6 @@
-//! JSON bodies without trees: a pass that checks a text (`scan`) finds the few fields that routing needs ([`Peek`]) or notes
-//! where each value stands, to be read from there ([`Document`]); what is written goes straight into bytes (`write`).
+//! JSON bodies without trees: a pass that checks a text (`scan`) finds the few fields that routing needs ([`Peek`]) or
+//! notes where each value stands, to be read from there ([`Document`]); what is written goes straight into bytes
+//! (`write`).
 
 mod deserialize;
 mod document;

@@ -1,5 +1,5 @@
-//! Writes JSON straight into bytes, member by member. Text is most of a translated body, and most of it needs no escapes:
-//! it is looked through many bytes at a time and copied as it is. Numbers are `serde_json`'s.
+//! Writes JSON straight into bytes, member by member. Text is most of a translated body, and most of it needs no
+//! escapes: it is looked through many bytes at a time and copied as it is. Numbers are `serde_json`'s.
 
 use std::borrow::Cow;
 

@@ -13,8 +13,8 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Orders what was said. The operator's words have one place, wherever they stood; neighbours of one role become one
-    /// message, with tool results first, as the API wants. The operator's words alone become the person's.
+    /// Orders what was said. The operator's words have one place, wherever they stood; neighbours of one role become
+    /// one message, with tool results first, as the API wants. The operator's words alone become the person's.
     pub(super) fn of(messages: Vec<Message>, losses: &mut Losses) -> Self {
         let (mut system, mut turns) = (Vec::new(), Vec::<(&'static str, Vec<Part>)>::new());
         for message in messages {

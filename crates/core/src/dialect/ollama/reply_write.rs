@@ -91,8 +91,8 @@ impl Words<'_> {
     }
 }
 
-/// A tool call, with the provider's own fields, which it wants back. Arguments that the model wrote as broken JSON go out
-/// as they are, under `arguments`.
+/// A tool call, with the provider's own fields, which it wants back. Arguments that the model wrote as broken JSON go
+/// out as they are, under `arguments`.
 fn write_call(identity: &Identity, position: usize, call: &ToolCall, out: &mut Object<'_>) {
     let ToolCall { id, name, arguments, rest } = call;
     match id.is_empty() {

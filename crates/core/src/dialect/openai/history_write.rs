@@ -41,7 +41,8 @@ fn write_plain(role: &str, message: Message, losses: &mut Losses, out: &mut Obje
     rest.lose(losses);
 }
 
-/// Tool results become messages of their own, before what the person says. Returns whether the last message is a tool's.
+/// Tool results become messages of their own, before what the person says. Returns whether the last message is a
+/// tool's.
 fn write_user(message: Message, mut after_tool: bool, losses: &mut Losses, list: &mut List<'_>) -> bool {
     let Message { role, mut parts, name, rest } = message;
     let mut shown = Vec::new();
