@@ -116,7 +116,8 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// The frames of an answer that begins as JSON does: one that is empty, or begins as a web page does, is taken for none.
+/// The frames of an answer that begins as JSON does: one that is empty, or begins as a web page does, is taken for
+/// none.
 fn any_frames() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let frame = prop_oneof![
         prop::collection::vec(any::<u8>(), 1..3),

@@ -5,6 +5,11 @@ use std::collections::HashMap;
 use llm_router_balancer::Standing;
 use llm_router_mock::{Mock, Script};
 use llm_router_tests::{Provider, Router, models, until};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::watch,
+};
 
 /// How many providers the router leaves alone.
 fn left_alone(router: &Router) -> usize {
@@ -51,4 +56,29 @@ async fn a_server_is_asked_once_for_all_its_providers_and_all_learn_of_it() {
     assert_eq!(left_alone(&router), 0);
     mock.shutdown();
     until("all are left alone", async || left_alone(&router) == 9).await;
+}
+
+#[tokio::test]
+async fn one_connection_that_is_closed_is_no_server_that_is_down() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (accepted, seen) = watch::channel(0_u32);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            accepted.send_modify(|count| *count += 1);
+            // Every other connection comes to nothing.
+            if accepted.borrow().is_multiple_of(2) && stream.read(&mut [0; 4096]).await.is_ok() {
+                let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+                drop(stream.write_all(answer).await);
+            }
+        }
+    });
+    let providers = || vec![Provider::new("a", "openai", &url)];
+    let served = models([("m1", providers()), ("m2", providers())]);
+    let router = Router::start(&served, &[("probe_interval", "0.05"), ("probe_timeout", "60")]);
+    until("five rounds are over", async || {
+        assert_eq!(left_alone(&router), 0);
+        *seen.borrow() >= 10
+    })
+    .await;
 }

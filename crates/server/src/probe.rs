@@ -1,6 +1,7 @@
 //! Asks providers whether they are up: off the request path, without spending tokens.
 //!
-//! Providers of many models often stand at one address. Each is asked once, and all learn of its answer.
+//! Providers of many models often stand at one address. Each address is asked once, twice before it is given up, and
+//! all learn of the answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +26,10 @@ pub(crate) async fn providers(shared: Arc<Shared>, upstream: Arc<Connections>) {
             let asking = questions(&state).into_iter().map(|question| {
                 let (state, upstream) = (Arc::clone(&state), Arc::clone(&upstream));
                 async move {
-                    let good = timeout(within, ask(&upstream, &question.asked.target)).await.unwrap_or(false);
+                    let answers =
+                        async || timeout(within, ask(&upstream, &question.asked.target)).await.unwrap_or(false);
+                    // A connection that was closed just now says nothing about the server, and many may learn of it.
+                    let good = answers().await || answers().await;
                     question.learn(&state, good);
                 }
             });
