@@ -19,8 +19,8 @@ use std::{
 
 /// The most bytes that wait to be written.
 const MOST: usize = 4 << 20;
-/// From so many bytes on, writing begins at once.
-const PLENTY: usize = 64 << 10;
+/// From so many bytes on, writing begins at once. Some 600 lines: each time the thread that writes takes a worker's turn.
+const PLENTY: usize = 256 << 10;
 /// How long lines wait for company at most.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -96,7 +96,10 @@ impl Log {
         }
         let before = waiting.lines.len();
         make(&mut waiting.lines);
-        if before == 0 || before < PLENTY && waiting.lines.len() >= PLENTY {
+        let plenty = before < PLENTY && waiting.lines.len() >= PLENTY;
+        // Behind the lock, which the thread that is woken wants first.
+        drop(waiting);
+        if before == 0 || plenty {
             self.0.wake.notify_one();
         }
     }
