@@ -36,18 +36,24 @@ impl Lineup {
         let first = chosen.saturating_sub(shown / 2).min(self.slots.len() - shown);
         // A strategy compares by a number or it does not.
         let compares = score(chosen).is_some();
-        let (mut left, last) = (eligible.from(first), first + shown);
-        let told = (first..last).map(|index| {
-            let marked = left & 1 == 1;
-            left >>= 1;
+        let marks = eligible.from(first);
+        let tell = |index: usize| {
             // An optimistic strategy sees those that are full among the eligible.
+            let marked = marks >> (index - first) & 1 == 1;
             if marked && (self.unlimited || index == chosen || self.slots[index].has_room()) {
                 (Verdict::Eligible, if compares { score(index) } else { None })
             } else {
                 (self.verdict(index, demand, now), None)
             }
-        });
-        Explanation { ids: Arc::clone(&self.ids), first, told: told.collect(), index: chosen, exact: true }
+        };
+        // Most of the time everyone may serve, and turns need no numbers.
+        let plain = self.unlimited && !compares && marks.trailing_ones() as usize >= shown;
+        let told = if plain {
+            vec![(Verdict::Eligible, None); shown].into()
+        } else {
+            (first..first + shown).map(tell).collect()
+        };
+        Explanation { ids: Arc::clone(&self.ids), first, told, index: chosen, exact: true }
     }
 
     /// As far as it is known after the fact.
