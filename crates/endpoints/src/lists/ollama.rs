@@ -43,7 +43,8 @@ impl Endpoint for Tags {
 
     fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Response<Body>, Error>> {
         Box::pin(async move {
-            let models: Vec<Value> = listed(call).map(|(model, provider)| entry(call, model, provider)).collect();
+            let made = call.state.loaded_at_text();
+            let models: Vec<Value> = listed(call).map(|(model, provider)| entry(&made, model, provider)).collect();
             super::json(&json!({"models": models}))
         })
     }
@@ -65,11 +66,12 @@ impl Endpoint for Running {
                 let status = call.state.pool(&model.name).map(|pool| pool.balancer.status()).unwrap_or_default();
                 status.iter().any(|endpoint| endpoint.in_flight > 0)
             };
+            let made = call.state.loaded_at_text();
             let models: Vec<Value> = listed(call)
                 .filter(|(model, _)| busy(model))
                 .map(|(model, provider)| {
-                    let mut entry = entry(call, model, provider);
-                    entry["expires_at"] = call.state.loaded_at_text().into();
+                    let mut entry = entry(&made, model, provider);
+                    entry["expires_at"] = made.as_str().into();
                     entry["size_vram"] = 0.into();
                     entry["context_length"] = provider.input_size.into();
                     entry
@@ -124,11 +126,11 @@ impl Endpoint for Version {
 }
 
 /// Ollama's own fields first; then those the Python version had. What only the provider knows is left empty.
-fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
+fn entry(made: &str, model: &Model, provider: &Provider) -> Value {
     json!({
         "name": model.name,
         "model": model.name,
-        "modified_at": call.state.loaded_at_text(),
+        "modified_at": made,
         "size": 0,
         "digest": digest(&model.name),
         "details": details(),
@@ -151,8 +153,10 @@ fn entry(call: &Call, model: &Model, provider: &Provider) -> Value {
 /// Ollama's own program shows the first twelve digits, and breaks where there are fewer. A router has no files to tell
 /// apart: its models differ by name.
 fn digest(name: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let hash = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 fn details() -> Value {
