@@ -189,11 +189,17 @@ impl Image {
         }
     }
 
-    /// Bytes in base64; without a media type it is told from their beginning.
+    /// Bytes in base64. Their beginning tells the media type; where it does not, the client's word counts, which may be a
+    /// common slip: Anthropic's API refuses pictures under a wrong name.
     #[must_use]
     pub fn from_base64(media_type: Option<&str>, data: String) -> Self {
-        let media_type = media_type.unwrap_or_else(|| guess(&data)).to_owned();
-        Self::Base64 { media_type, data }
+        let media_type = match (told(&data), media_type) {
+            (Some(told), _) => told,
+            (None, Some("image/jpg")) => "image/jpeg",
+            (None, Some(given)) => given,
+            (None, None) => "image/png",
+        };
+        Self::Base64 { media_type: media_type.to_owned(), data }
     }
 
     /// As a URL, `data:` for bytes.
@@ -207,11 +213,8 @@ impl Image {
 }
 
 /// The media type that a picture's first bytes tell, seen through base64.
-fn guess(data: &str) -> &'static str {
-    match data.as_bytes() {
-        [b'/', b'9', b'j', b'/', ..] => "image/jpeg",
-        [b'R', b'0', b'l', b'G', ..] => "image/gif",
-        [b'U', b'k', b'l', b'G', ..] => "image/webp",
-        _ => "image/png",
-    }
+fn told(data: &str) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 4] =
+        [("iVBORw0KGgo", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp")];
+    KINDS.iter().find(|(beginning, _)| data.starts_with(beginning)).map(|(_, told)| *told)
 }

@@ -81,3 +81,30 @@ fn an_effort_within_a_small_limit_leaves_tokens_for_the_answer() {
     assert_eq!(ask(1500, json!({})), 1024, "the least there is");
     assert_eq!(ask(5000, json!({"reasoning": {"max_tokens": 4999}, "reasoning_effort": null})), 4999, "as asked");
 }
+
+#[test]
+fn pictures_have_the_name_that_their_bytes_tell() {
+    let picture = |url: &str| {
+        let content = json!([{"type": "image_url", "image_url": {"url": url}}]);
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": content}]});
+        let sent = ask(Operation::ChatCompletions, "anthropic", "claude-sonnet-4-5", &body).1;
+        sent["messages"][0]["content"][0]["source"]["media_type"].clone()
+    };
+    assert_eq!(picture("data:image/jpg;base64,AAAA"), "image/jpeg", "there is no image/jpg");
+    assert_eq!(picture("data:image/png;base64,/9j/4AA="), "image/jpeg", "in spite of what was said");
+    assert_eq!(picture("data:image/jpeg;base64,iVBORw0KGgo="), "image/png");
+    assert_eq!(picture("data:image/webp;base64,AAAA"), "image/webp", "nothing tells otherwise");
+}
+
+#[test]
+fn a_picture_among_the_operators_words_is_left_out_for_anthropic() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "system", "content": [
+            {"type": "text", "text": "s"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        ]},
+        {"role": "user", "content": "hi"},
+    ]});
+    let (losses, sent) = ask(Operation::ChatCompletions, "anthropic", "claude-sonnet-4-5", &body);
+    assert_eq!((&sent["system"], losses.len()), (&json!("s"), 1), "{losses:?}");
+}

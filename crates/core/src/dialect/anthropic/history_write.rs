@@ -24,6 +24,7 @@ impl History {
             let role = match role {
                 Role::System | Role::Developer => {
                     fit_blocks(&mut parts, losses);
+                    parts.retain(|part| is_text(part, losses));
                     system.append(&mut parts);
                     continue;
                 }
@@ -59,4 +60,14 @@ impl History {
             write_content("content", parts, out);
         });
     }
+}
+
+/// Whether it can stand among the operator's words: the API takes no pictures and papers there.
+fn is_text(part: &Part, losses: &mut Losses) -> bool {
+    match part {
+        Part::Image { image, .. } => losses.add(image.at),
+        Part::File { url, .. } => losses.add(url.at),
+        _ => return true,
+    }
+    false
 }
