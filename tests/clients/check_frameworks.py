@@ -67,16 +67,30 @@ def each(route):
 
 def run(work):
     if not hasattr(LOOPS, "loop"):
-        LOOPS.loop = asyncio.new_event_loop()
-    LOOPS.loop.run_until_complete(work)
+        LOOPS.loop, LOOPS.clients = asyncio.new_event_loop(), []
+    try:
+        LOOPS.loop.run_until_complete(work)
+    finally:
+        # Left to the collector, a socket may be closed by another thread; the loop then takes its number for known, and
+        # waits for ever on the next one that gets it.
+        while LOOPS.clients:
+            LOOPS.loop.run_until_complete(LOOPS.clients.pop().close())
+
+
+def opened(client):
+    """A client that is closed behind the case."""
+    LOOPS.clients.append(client)
+    return client
 
 
 def openai_provider(base):
-    return OpenAIProvider(openai_client=openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="none", max_retries=0))
+    client = openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="none", max_retries=0, timeout=60)
+    return OpenAIProvider(openai_client=opened(client))
 
 
 def anthropic_provider(base):
-    return AnthropicProvider(anthropic_client=anthropic.AsyncAnthropic(base_url=base, api_key="none", max_retries=0))
+    client = anthropic.AsyncAnthropic(base_url=base, api_key="none", max_retries=0, timeout=60)
+    return AnthropicProvider(anthropic_client=opened(client))
 
 
 class Person(pydantic.BaseModel):
