@@ -64,6 +64,11 @@ async fn a_stream_without_the_end_of_its_answer_is_cut_short_and_one_with_it_is_
             assert!(reply.whole, "{path}: {}", reply.text());
             assert_eq!(reply.text(), whole, "as it was");
         }
+        // The provider's own error is an end too, and is told once.
+        let error =
+            if content_type == SSE { "data: {\"error\":{\"message\":\"no\"}}\n\n" } else { "{\"error\":\"no\"}\n" };
+        let broken = format!("{content}{error}");
+        assert_eq!(ask(kind, path, vec![streams(content_type, &broken)]).await.0.text(), broken, "{path}");
         let (reply, _) = ask(kind, path, vec![streams(content_type, content)]).await;
         let text = reply.text();
         assert!(!reply.whole && text.starts_with(content) && text[content.len()..].contains("error"), "{path}: {text}");

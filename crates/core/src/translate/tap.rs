@@ -95,22 +95,22 @@ impl StreamTap {
     }
 
     /// Whether a stream whose framing vouches for its end may end here: its last event has come, or what says the same
-    /// where some providers leave that one out. Costs nothing before it is asked.
+    /// where some providers leave that one out, or the provider's own error. Costs nothing before it is asked.
     #[must_use]
     pub fn may_end(&self) -> bool {
+        const ERRORS: [&str; 3] = ["\"error\":{", "\"error\": {", "\"error\":\""];
         let said = |marks: &[&str]| marks.iter().any(|mark| memmem::find(&self.tail, mark.as_bytes()).is_some());
-        self.is_complete()
-            || match self.surface {
-                Surface::OpenAi | Surface::LmStudio => said(&["\"finish_reason\":\"", "\"finish_reason\": \""]),
-                Surface::Ollama | Surface::Builtin => self.ending,
-                // Events whose names stand in their data alone.
-                Surface::Anthropic => self.ending || said(&["\"message_stop\""]),
-                Surface::Responses => {
-                    let ends = ["\"response.completed\"", "\"response.incomplete\"", "\"response.failed\""];
-                    self.ending || said(&ends)
-                }
-                Surface::LmStudioNative => self.ending || said(&["\"chat.end\""]),
+        let ends: &[&str] = match self.surface {
+            Surface::OpenAi | Surface::LmStudio => &["\"finish_reason\":\"", "\"finish_reason\": \""],
+            Surface::Ollama | Surface::Builtin => &["\"error\": \""],
+            // Events whose names stand in their data alone.
+            Surface::Anthropic => &["\"message_stop\""],
+            Surface::Responses => {
+                &["\"response.completed\"", "\"response.incomplete\"", "\"response.failed\"", "event: error"]
             }
+            Surface::LmStudioNative => &["\"chat.end\""],
+        };
+        self.ending || self.is_complete() || said(ends) || said(&ERRORS)
     }
 
     fn look(&mut self, bytes: &[u8]) {
