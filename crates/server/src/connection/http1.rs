@@ -113,7 +113,10 @@ impl<S: Socket> Http1<S> {
         loop {
             match &mut self.at {
                 At::Head => match ready!(self.head(cx)) {
-                    Ok(Some(head)) => self.begin(head),
+                    Ok(Some(head)) => {
+                        self.begin(head);
+                        return after_the_others(cx);
+                    }
                     Ok(None) => return Poll::Ready(Ok(())),
                     Err(error) => {
                         tracing::debug!(%error, "a client's request is refused");

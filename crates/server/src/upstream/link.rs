@@ -13,12 +13,9 @@ use http_body::Body as _;
 use llm_router_endpoints::{Body, BodyError};
 
 use super::stream::Stream;
-use crate::{
-    http1::{
-        Collected, Framing, FramingError, HeadError, Outgoing, Reading, chunk_size, content_length, persistent, read,
-        response,
-    },
-    tasks::after_the_others,
+use crate::http1::{
+    Collected, Framing, FramingError, HeadError, Outgoing, Reading, chunk_size, content_length, persistent, read,
+    response,
 };
 
 /// The most bytes of an answer's head.
@@ -108,11 +105,7 @@ impl Link {
         let head_only = request.as_ref().is_some_and(|request| request.head_only);
         let mut collected = None;
         let mut broken = None;
-        let mut waited = false;
         let (head, framing) = poll_fn(|cx| {
-            if !std::mem::replace(&mut waited, true) {
-                return after_the_others(cx);
-            }
             if let Some(out) = request {
                 match out.advance(&mut self.stream, cx) {
                     Poll::Pending => {}
