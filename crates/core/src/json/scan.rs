@@ -20,9 +20,6 @@ pub struct Fault {
 /// Words of a string looked at before its end is searched for.
 const FEW_WORDS: usize = 4;
 
-/// How much is looked through twice before going on, in bytes: the second look finds it in the processor's nearest cache.
-const BLOCK: usize = 8 * 1024;
-
 /// A fault is boxed: what all the steps of a pass hand on is then no larger than a register or two.
 type Scan<T> = Result<T, Box<Fault>>;
 
@@ -121,21 +118,12 @@ impl<'a> Scanner<'a> {
         if self.plain_words() {
             return;
         }
-        loop {
-            let block = &self.text[self.at..self.text.len().min(self.at + BLOCK)];
-            let run = &block[..memchr::memchr2(b'"', b'\\', block).unwrap_or(block.len())];
-            // In a form the compiler turns into vector instructions.
-            let (least, all) = run.iter().fold((u8::MAX, 0), |(least, all), &byte| (byte.min(least), byte | all));
-            self.non_ascii |= all >= 0x80;
-            if least < 0x20 {
-                self.at += run.iter().position(|&byte| byte < 0x20).unwrap_or_default();
-                return;
-            }
-            self.at += run.len();
-            if run.len() < BLOCK {
-                return;
-            }
-        }
+        let rest = &self.text[self.at..];
+        let run = &rest[..memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())];
+        // In a form the compiler turns into vector instructions.
+        let (least, all) = run.iter().fold((u8::MAX, 0), |(least, all), &byte| (byte.min(least), byte | all));
+        self.non_ascii |= all >= 0x80;
+        self.at += if least < 0x20 { run.iter().position(|&byte| byte < 0x20).unwrap_or_default() } else { run.len() };
     }
 
     /// Passes a few words of eight bytes; `true` when one of them held the end of the plain text.
