@@ -85,6 +85,10 @@ impl<T: Send + Sync, S: Strategy, C: Clock> Balancer<T, S, C> {
         if let Some(selected) = self.probe(snapshot, &sieve, demand, now) {
             return Ok(selected);
         }
+        if sieve.eligible.is_empty() && sieve.full.is_empty() && !sieve.due.is_empty() {
+            // Somebody else was quicker to find out about the only ones left: better to ask them too than to wait.
+            sieve.eligible = std::mem::take(&mut sieve.due);
+        }
         let ahead = self.ahead(attempt);
         loop {
             if sieve.eligible.is_empty() {

@@ -307,3 +307,24 @@ fn tags_and_tried_endpoints_are_filtered_and_said_so() {
     assert_eq!(pool.pick(&Demand { tags: &none, ..Demand::default() }).unwrap_err(), PickError::NoMatch);
     assert!(!pool.pick(&Demand::default()).unwrap().explain().exact);
 }
+
+#[test]
+fn of_several_who_come_when_a_pause_ends_one_probes_the_only_endpoint_and_none_is_refused() {
+    let (builder, clock) = builder("balanced");
+    let pool = builder.endpoints(endpoints(1)).build().unwrap();
+    fail(&pool, 5, Failure::Connect);
+    for round in 0..2_000 {
+        clock.advance(seconds(100));
+        let start = std::sync::Barrier::new(3);
+        std::thread::scope(|scope| {
+            let come = || {
+                start.wait();
+                pool.pick(&Demand::default()).map(|lease| lease.fail(Failure::Connect))
+            };
+            let all: Vec<_> = (0..3).map(|_| scope.spawn(come)).collect();
+            for one in all {
+                assert_eq!(one.join().unwrap(), Ok(()), "round {round}");
+            }
+        });
+    }
+}

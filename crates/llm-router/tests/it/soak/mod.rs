@@ -119,6 +119,8 @@ async fn memory_is_flat_and_every_failure_has_its_reason() {
         ("response_details", "true"),
         ("stream_keepalive", "120"),
         ("idle_timeout", if size.pause > Duration::from_secs(1) { "60" } else { "10" }),
+        // A provider that says it is overloaded is left alone for longer each time, and who asks for it waits in line.
+        ("queue_timeout", "20"),
         ("max_connections", "12000"),
         ("log_level", "error"),
     ];
